@@ -1,1 +1,16 @@
-from . import fleet_vehicle, tms_trip
+from . import (
+    fleet_vehicle,
+    hr_employee,
+    res_partner,
+    tms_consignment,
+    tms_document,
+    tms_document_type,
+    tms_material,
+    tms_pod,
+    tms_route,
+    tms_trip,
+    tms_trip_checks,
+    tms_trip_event,
+    tms_trip_flow,
+    tms_trip_stop,
+)
