@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ONE_LINE = re.compile(
-    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.*)$"
+    r"^deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)"
+    r"\s+(?P<components>.*)$"
 )
 
 

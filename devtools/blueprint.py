@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from devtools.commands import run_to_log
 from devtools.environment import clean_environment
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
@@ -172,17 +172,8 @@ class Blueprint:
 
     def _migrate(self, command: list[str]) -> None:
         log = self._log("gps-migrate")
-        with log.open("ab") as output:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._gps_environment,
-                cwd=self.folder,
-                check=False,
-            )
-        if done.returncode != 0:
+        environment = self._gps_environment
+        if run_to_log(command, log=log, cwd=self.folder, env=environment) != 0:
             raise DevtoolsError(
                 "the schema of the GPS service could not be brought up to date",
                 f"see {log}",

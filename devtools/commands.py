@@ -1,4 +1,4 @@
-"""Running a program to its end, with its output in a log and its failure in one line."""
+"""Running a program to its end, its output in a log, its failure in one line."""
 
 from __future__ import annotations
 
@@ -114,6 +114,42 @@ def run(
     if program.returncode != 0:
         raise failure(what, output + errors, log)
     return output
+
+
+def run_to_log(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    cwd: Path,
+    env: Mapping[str, str],
+    text: str = "",
+) -> int:
+    """Run a program with its output appended to ``log`` as it comes.
+
+    :param text: its standard input.
+    :returns: its exit status.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        program = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=cwd,
+            env=dict(env),
+            start_new_session=True,
+        )
+        running.add(program)
+        try:
+            program.communicate(text)
+        finally:
+            if program.poll() is None:
+                _end_group(program)
+                program.wait()
+            running.discard(program)
+    return program.returncode
 
 
 def failure(what: str, output: str, log: Path) -> DevtoolsError:

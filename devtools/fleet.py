@@ -27,7 +27,7 @@ def write_fleet(
 
     A token that the file already holds is kept as long as the service knows it.
 
-    :param publish: asks Odoo to publish its trackers now rather than with its next cron.
+    :param publish: asks Odoo to publish its trackers now, not with its next cron.
     :returns: the token of each device.
     :raises DevtoolsError: when Odoo has no tracker, or does not publish them in time.
     """

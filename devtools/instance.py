@@ -99,8 +99,8 @@ class Instance:
     ) -> Instance:
         """An instance on free ports that is deleted when its ``with`` block ends.
 
-        Its logs are kept in ``reports/NAME/``. Instances whose process was killed before
-        it could clean up are ended and deleted first.
+        Its logs are kept in ``reports/NAME/``. Instances whose process was killed
+        before it could clean up are ended and deleted first.
         """
         layout = layout or Layout.discover()
         sweep(layout)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools.commands import run_to_log
 from devtools.errors import DevtoolsError
 from devtools.odoo_log import find_problems
 from devtools.odoo_tree import OdooTree
@@ -51,15 +51,22 @@ class OdooServer:
         return self.tree.environment | dict(self.environment)
 
     def configure(
-        self, *, postgres_port: int, http_port: int, password: str, master: str
+        self,
+        *,
+        postgres_port: int,
+        http_port: int,
+        password: str,
+        master: str,
+        log: Path | None = None,
     ) -> None:
         """Write the configuration file.
 
         :param password: of the database role.
         :param master: of Odoo's database manager, which is switched off all the same.
+        :param log: file for Odoo's log, by default its standard error.
         """
         addons = [*self.tree.addons_folders, self.extra_addons]
-        options = {
+        options: dict[str, object] = {
             "addons_path": ",".join(str(folder) for folder in addons),
             "admin_passwd": master,
             "data_dir": self.folder / "odoo-data",
@@ -76,6 +83,8 @@ class OdooServer:
             "workers": 0,
             "max_cron_threads": 1,
         }
+        if log is not None:
+            options["logfile"] = log
         lines = ["[options]", *(f"{key} = {value}" for key, value in options.items())]
         # A percent sign is an interpolation in this format.
         text = "\n".join(lines).replace("%", "%%") + "\n"
@@ -98,7 +107,7 @@ class OdooServer:
 
         :raises DevtoolsError: when it fails or logs a problem, with the lines.
         """
-        self._run([*self.command("--stop-after-init", *arguments)], log, script=None)
+        self._run([*self.command("--stop-after-init", *arguments)], log, script="")
 
     def run_script(self, script: str, *, log: Path) -> None:
         """Run Python in Odoo's shell, with ``env`` as administrator.
@@ -109,25 +118,21 @@ class OdooServer:
         command += [f"--config={self.config_file}", f"--database={DATABASE}"]
         self._run(command, log, script=script)
 
-    def _run(self, command: list[str], log: Path, script: str | None) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
+    def _run(self, command: list[str], log: Path, script: str) -> None:
         start = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as output:
-            done = subprocess.run(
-                command,
-                input=script.encode() if script is not None else b"",
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self.process_environment,
-                cwd=self.folder,
-                check=False,
-            )
+        status = run_to_log(
+            command,
+            log=log,
+            cwd=self.folder,
+            env=self.process_environment,
+            text=script,
+        )
         with log.open("rb") as file:
             file.seek(start)
             problems = find_problems(file.read().decode("utf-8", "replace"))
-        if done.returncode != 0:
+        if status != 0:
             raise DevtoolsError(
-                f"Odoo ended with status {done.returncode}",
+                f"Odoo ended with status {status}",
                 f"see {log}",
                 tuple(problems[:40]) or last_lines(log),
             )
