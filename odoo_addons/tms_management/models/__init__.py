@@ -1,8 +1,10 @@
 from . import (
     fleet_vehicle,
+    gps_receipt,
     hr_employee,
     res_partner,
     tms_consignment,
+    tms_demo,
     tms_document,
     tms_document_type,
     tms_material,
@@ -13,4 +15,8 @@ from . import (
     tms_trip_event,
     tms_trip_flow,
     tms_trip_stop,
+    vehicle_position,
+    tracker,
+    tracker_publishing,
+    live_map,
 )

@@ -69,13 +69,14 @@ class TmsPod(models.Model):
         """Check and keep the evidence of a delivery.
 
         :param evidence: the file in base64, text or bytes
+        :param kind: one of :data:`KINDS`, or ``None`` to tell it by the file
         :raises UserError: when the name is missing, or the file is missing, too large,
             or no JPG, PNG or PDF by its content
         """
         recipient_name = (recipient_name or "").strip()
         if not recipient_name:
             raise UserError(_("Enter the name of the person who took the goods."))
-        if kind not in dict(KINDS):
+        if kind and kind not in dict(KINDS):
             raise UserError(_("Choose a photo, a signature or a document."))
         content = self._decode(evidence)
         mimetype = evidence_mimetype(content)
@@ -86,11 +87,12 @@ class TmsPod(models.Model):
                     "file is none of them or is damaged. Take the photo again."
                 )
             )
+        is_picture = mimetype != "application/pdf"
         return self.create(
             {
                 "trip_id": trip.id,
                 "recipient_name": recipient_name,
-                "kind": kind,
+                "kind": kind or ("photo" if is_picture else "document"),
                 "evidence": base64.b64encode(content),
                 "filename": filename or _("proof of delivery"),
                 "mimetype": mimetype,

@@ -154,13 +154,14 @@ class TmsTrip(models.Model):
         )
         return events.ids
 
-    def action_submit_pod(self, recipient_name, evidence, filename, kind="photo"):
+    def action_submit_pod(self, recipient_name, evidence, filename, kind=None):
         """in_transit -> delivered with a proof of delivery.
 
         :param str recipient_name: who took the goods
         :param evidence: the file, base64 (at most 5 MB: JPG, PNG or PDF)
         :param str filename: its name, for display only
-        :param str kind: ``"photo"``, ``"signature"`` or ``"document"``
+        :param str kind: ``"photo"``, ``"signature"`` or ``"document"``; told by the
+            file when not given
         :return: the id of the proof of delivery
         """
         self.ensure_one()
