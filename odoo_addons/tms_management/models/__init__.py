@@ -1,6 +1,7 @@
 from . import (
     fleet_vehicle,
     gps_receipt,
+    gps_receipt,
     hr_employee,
     res_partner,
     tms_consignment,
