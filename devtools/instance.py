@@ -261,9 +261,8 @@ class Instance:
 
     def _publish_trackers(self) -> None:
         admin = self.odoo_client("admin")
-        crons = admin.call(
-            "ir.cron", "search", [["model_id.model", "=", "tms.tracker"]]
-        )
+        of_trackers = [["model_id.model", "=", "tms.tracker"]]
+        crons = admin.call("ir.cron", "search", of_trackers)
         admin.call("ir.cron", "method_direct_trigger", crons)
 
     def start_simulator(self, drive: DriveOptions) -> None:

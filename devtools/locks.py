@@ -1,4 +1,4 @@
-"""A lock between commands of one checkout, released by the kernel if its holder dies."""
+"""A lock between commands of one checkout, which ends with its holder."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Odoo 19.0 from Debian's package, unpacked without being installed.
 
-The package is in Debian's unstable suite only. It is fetched with a state of apt's that
-is private to this checkout: the machine's own package lists stay as they are, no root is
-needed, and the metadata's signature is checked as always.
+The package is in Debian's unstable suite only. It is fetched with a state of apt's
+that is private to this checkout: the machine's own package lists stay as they are, no
+root is needed, and the metadata's signature is checked as always.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ NOBODY = 65534
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 
-# After a SIGKILL of the postmaster its backends need a moment to notice; a start in that
-# moment ends with one of these, and succeeds a little later.
+# After a SIGKILL of the postmaster its backends need a moment to notice; a start in
+# that moment ends with one of these, and succeeds a little later.
 _STILL_ENDING = ("pre-existing shared memory block", 'lock file "postmaster.pid"')
 
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

@@ -115,7 +115,7 @@ def spawn(
             start_new_session=True,
         )
     identity = identify(process.pid)
-    # The child is followed through /proc and reaped there; Popen must not warn about it.
+    # The child is followed through /proc and reaped there; Popen need not warn.
     process.returncode = 0
     return identity or ProcessIdentity(process.pid, -1, _boot_id())
 
