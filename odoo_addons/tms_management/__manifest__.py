@@ -11,10 +11,8 @@
         "security/ir.model.access.csv",
         "security/tms_rules.xml",
         "security/gps_security.xml",
-        "security/gps_security.xml",
         "data/ir_sequence_data.xml",
         "data/tms_document_type_data.xml",
-        "data/gps_cron.xml",
         "data/gps_cron.xml",
         "views/tms_wizard_views.xml",
         "views/tms_trip_views.xml",
@@ -46,5 +44,4 @@
     ],
     "pre_init_hook": "pre_init_hook",
     "application": True,
-    "installable": True,
 }

@@ -12,10 +12,11 @@ def pre_init_hook(env):
     """
     env.cr.execute("""
         UPDATE fleet_vehicle
-           SET license_plate = upper(regexp_replace(license_plate, '[^A-Za-z0-9]', '', 'g'))
+           SET license_plate = nullif(
+                   upper(regexp_replace(license_plate, '[^A-Za-z0-9]', '', 'g')), ''
+               )
          WHERE license_plate IS NOT NULL
         """)
-    env.cr.execute("UPDATE fleet_vehicle SET license_plate = NULL WHERE license_plate = ''")
     env.invalidate_all(flush=False)
     env.cr.execute("""
         SELECT license_plate FROM fleet_vehicle

@@ -3,9 +3,10 @@
 import base64
 
 from odoo import _, http
-from odoo.addons.portal.controllers.portal import CustomerPortal, pager
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
+
+from odoo.addons.portal.controllers.portal import CustomerPortal, pager
 
 from ..models.tms_pod import MAX_EVIDENCE_BYTES
 from ..models.tms_trip_event import EVENT_TYPES
@@ -89,7 +90,7 @@ class DriverPortal(CustomerPortal):
 
         return self._act(trip_id, submit)
 
-    # -- shared by the routes -----------------------------------------------------------
+    # -- shared by the routes ---------------------------------------------------------
 
     def _own_trips_domain(self):
         # The record rule says the same of drivers; dispatchers may read more, but these

@@ -14,8 +14,8 @@ _NOT_IN_TRUCK_NUMBER = re.compile(r"[^A-Z0-9]")
 def normalise_truck_number(plate):
     """Return ``plate`` in upper case with letters and digits only.
 
-    ``"MH-12 ab 1234"`` becomes ``"MH12AB1234"``; nothing that remains becomes ``False``,
-    so that vehicles without a number never clash with one another.
+    ``"MH-12 ab 1234"`` becomes ``"MH12AB1234"``; nothing that remains becomes
+    ``False``, so that vehicles without a number never clash with one another.
     """
     return _NOT_IN_TRUCK_NUMBER.sub("", (plate or "").upper()) or False
 
@@ -46,7 +46,7 @@ class FleetVehicle(models.Model):
         tracking=True,
     )
     owner_id = fields.Many2one(
-        "res.partner", string="Owner", help="Who an outsourced truck belongs to."
+        "res.partner", help="Who an outsourced truck belongs to."
     )
     last_service_date = fields.Date(string="Last Service")
     next_service_date = fields.Date(string="Next Service")
@@ -54,9 +54,7 @@ class FleetVehicle(models.Model):
         tracking=True, help="A vehicle in maintenance cannot be assigned or start."
     )
     trip_ids = fields.One2many("tms.trip", "vehicle_id", string="Trips")
-    open_trip_id = fields.Many2one(
-        "tms.trip", string="Open Trip", compute="_compute_open_trip_id"
-    )
+    open_trip_id = fields.Many2one("tms.trip", compute="_compute_open_trip_id")
     availability = fields.Selection(
         [
             ("available", "Available"),

@@ -24,9 +24,7 @@ class TmsConsignment(models.Model):
     _description = "Consignment"
     _order = "trip_id, id"
 
-    trip_id = fields.Many2one(
-        "tms.trip", required=True, index=True, ondelete="cascade"
-    )
+    trip_id = fields.Many2one("tms.trip", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="trip_id.company_id", store=True)
     currency_id = fields.Many2one(related="company_id.currency_id")
     reference = fields.Char(help="The customer's own order or LR number.")

@@ -1,6 +1,6 @@
 """Demo data that plain files cannot hold: users, papers dated from today, and trips.
 
-Trips reach their state by the real transitions, so that demo data proves them each time.
+Trips reach their state by the real transitions, so demo data proves them each time.
 """
 
 import base64
@@ -77,7 +77,7 @@ class TmsDemo(models.AbstractModel):
         return self.env.ref(f"{_MODULE}.demo_{name}")
 
     def _load_users(self):
-        """One user for each role and no password: whoever starts the system sets one."""
+        """One user for each role, with no password until somebody sets one."""
         groups = user_groups_field(self.env)
         partner = self._ref("driver_01").work_contact_id
         records = []
@@ -142,7 +142,7 @@ class TmsDemo(models.AbstractModel):
                 if state in ("in_transit", "on_hold"):
                     back = ago + timedelta(minutes=25 * index)
                 trip = self._make_trip(number, fields.Datetime.now() - back)
-                if state not in ("planned", "cancelled") or index % 2:
+                if state != "cancelled" and (state != "planned" or index % 2):
                     self._set_crew(trip, crew)
                     crew += 1
                 self._advance(trip, state, number)

@@ -12,7 +12,7 @@ from ..compat import sql_constraints
         "A document belongs to one vehicle or to one driver.",
     ),
     expiry_after_issue=(
-        "CHECK (issue_date IS NULL OR expiry_date IS NULL OR expiry_date >= issue_date)",
+        "CHECK (expiry_date >= issue_date)",
         "A document cannot expire before it was issued.",
     ),
 )
@@ -23,9 +23,7 @@ class TmsDocument(models.Model):
     _order = "expiry_date, id"
 
     name = fields.Char(string="Number", required=True, tracking=True)
-    type_id = fields.Many2one(
-        "tms.document.type", string="Type", required=True, ondelete="restrict"
-    )
+    type_id = fields.Many2one("tms.document.type", required=True, ondelete="restrict")
     applies_to = fields.Selection(related="type_id.applies_to")
     critical = fields.Boolean(related="type_id.critical", store=True)
     vehicle_id = fields.Many2one("fleet.vehicle", index=True, ondelete="cascade")
@@ -66,7 +64,8 @@ class TmsDocument(models.Model):
             if document.type_id.applies_to != subject:
                 raise ValidationError(
                     _(
-                        "Documents of the type %(type)s do not belong to a %(subject)s.",
+                        "Documents of the type %(type)s do not belong to a "
+                        "%(subject)s.",
                         type=document.type_id.name,
                         subject=_("vehicle") if document.vehicle_id else _("driver"),
                     )

@@ -43,7 +43,7 @@ INTERNAL_GROUPS = (
         "This driver was given to another trip a moment ago. Choose another one.",
     ),
     ends_after_start=(
-        "CHECK (planned_end IS NULL OR planned_end >= planned_start)",
+        "CHECK (planned_end >= planned_start)",
         "A trip cannot end before it starts. Correct the planned dates.",
     ),
     distance_not_negative=(

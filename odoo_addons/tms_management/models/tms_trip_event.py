@@ -24,9 +24,7 @@ class TmsTripEvent(models.Model):
     _order = "id desc"
     _rec_name = "event_type"
 
-    trip_id = fields.Many2one(
-        "tms.trip", required=True, index=True, ondelete="cascade"
-    )
+    trip_id = fields.Many2one("tms.trip", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="trip_id.company_id", store=True)
     event_type = fields.Selection(EVENT_TYPES, required=True)
     description = fields.Text(required=True)
@@ -70,7 +68,7 @@ class TmsTripEvent(models.Model):
                 reason=f"{label[self.event_type]}: {self.description}",
             )
 
-    def write(self, vals):
+    def write(self, vals):  # pylint: disable=method-required-super
         raise UserError(_("Events cannot be changed. Log another one instead."))
 
     @api.ondelete(at_uninstall=False)

@@ -95,7 +95,8 @@ class TmsTrip(models.Model):
 
     def _announce(self, target, reason):
         """Keep ``reason`` in the history and tell the driver of a cancelled trip."""
-        body = _("%(state)s: %(reason)s", state=self._state_label(target), reason=reason)
+        label = self._state_label(target)
+        body = _("%(state)s: %(reason)s", state=label, reason=reason)
         if target == "cancelled" and self.driver_partner_id:
             self.sudo().message_post(
                 body=body,
@@ -169,8 +170,10 @@ class TmsTrip(models.Model):
         row = self._permitted_row("delivered", channel="pod")
         self._require_roles(row.roles)
         # Nobody holds the right to create one: this is the only way.
-        pod = self.env["tms.pod"].sudo()._submit(
-            self, recipient_name, evidence, filename, kind
+        pod = (
+            self.env["tms.pod"]
+            .sudo()
+            ._submit(self, recipient_name, evidence, filename, kind)
         )
         self._transition("delivered", channel="pod")
         return pod.id

@@ -7,7 +7,7 @@ from ..compat import sql_constraints
 
 @sql_constraints(
     departure_after_arrival=(
-        "CHECK (arrived_at IS NULL OR departed_at IS NULL OR departed_at >= arrived_at)",
+        "CHECK (departed_at >= arrived_at)",
         "A truck cannot leave a stop before it arrived.",
     )
 )
@@ -17,9 +17,7 @@ class TmsTripStop(models.Model):
     _order = "trip_id, sequence, id"
     _rec_name = "place_id"
 
-    trip_id = fields.Many2one(
-        "tms.trip", required=True, index=True, ondelete="cascade"
-    )
+    trip_id = fields.Many2one("tms.trip", required=True, index=True, ondelete="cascade")
     company_id = fields.Many2one(related="trip_id.company_id", store=True)
     sequence = fields.Integer(default=10)
     place_id = fields.Many2one("res.partner", required=True, ondelete="restrict")

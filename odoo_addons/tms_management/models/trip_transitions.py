@@ -1,6 +1,7 @@
 """The life of a trip as data: which state follows which, by whom and through what.
 
-This table is all there is. ``TmsTrip._transition`` applies it; nothing else sets a state.
+This table is all there is. ``TmsTrip._transition`` applies it; nothing else sets a
+state.
 """
 
 from typing import NamedTuple
@@ -35,10 +36,10 @@ ACCOUNTING = ("admin", "finance")
 class Transition(NamedTuple):
     """One permitted change of state.
 
-    ``channel`` names the only way it happens: ``user`` by a button or call of a person,
-    ``event`` by logging a critical event, ``pod`` by a proof of delivery, ``accounting``
-    by what becomes of the invoice. ``checked`` runs the assignment checks, ``reason``
-    makes a reason mandatory and ``stamp`` is the field that receives the server's time.
+    ``channel`` names the only way it happens: ``user`` by a person's decision, ``event``
+    by logging a critical event, ``pod`` by a proof of delivery, ``accounting`` by what
+    becomes of the invoice. ``checked`` runs the assignment checks, ``reason`` makes a
+    reason mandatory and ``stamp`` is the field that receives the server's time.
     """
 
     source: str

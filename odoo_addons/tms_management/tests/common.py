@@ -43,7 +43,7 @@ class TmsFactory:
 
     @classmethod
     def set_up_transport(cls):
-        """Create what every test needs: places, a route, a customer, a user per role."""
+        """Create what every test needs: places, a route, a customer, a material."""
         # Plates of the tests are of no real series, so that demo data never clashes.
         cls._numbers = count(1000)
         cls.env = cls.env(context=dict(cls.env.context, tracking_disable=True))

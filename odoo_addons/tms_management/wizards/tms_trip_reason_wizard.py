@@ -8,7 +8,9 @@ class TmsTripReasonWizard(models.TransientModel):
     _description = "Cancel or Resume a Trip"
 
     trip_id = fields.Many2one("tms.trip", required=True, ondelete="cascade")
-    action = fields.Selection([("cancel", "Cancel"), ("resume", "Resume")], required=True)
+    action = fields.Selection(
+        [("cancel", "Cancel"), ("resume", "Resume")], required=True
+    )
     reason = fields.Text(required=True)
 
     def action_confirm(self):
