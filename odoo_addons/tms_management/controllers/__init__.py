@@ -1,1 +1,1 @@
-from . import gps
+from . import gps, portal

@@ -1,7 +1,6 @@
 from . import (
     fleet_vehicle,
     gps_receipt,
-    gps_receipt,
     hr_employee,
     res_partner,
     tms_consignment,
@@ -16,8 +15,8 @@ from . import (
     tms_trip_event,
     tms_trip_flow,
     tms_trip_stop,
-    vehicle_position,
     tracker,
     tracker_publishing,
-    live_map,
+    vehicle_position,
+    vehicle_position_map,
 )

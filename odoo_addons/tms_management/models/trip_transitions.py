@@ -36,8 +36,8 @@ ACCOUNTING = ("admin", "finance")
 class Transition(NamedTuple):
     """One permitted change of state.
 
-    ``channel`` names the only way it happens: ``user`` by a person's decision, ``event``
-    by logging a critical event, ``pod`` by a proof of delivery, ``accounting`` by what
+    ``channel`` names the only way it happens: ``user`` by a decision, ``event`` by
+    logging a critical event, ``pod`` by a proof of delivery, ``accounting`` by what
     becomes of the invoice. ``checked`` runs the assignment checks, ``reason`` makes a
     reason mandatory and ``stamp`` is the field that receives the server's time.
     """
