@@ -306,7 +306,7 @@ class Instance:
         self.start_service(name)
 
     def stop(self) -> None:
-        """End everything that was started, PostgreSQL last; harmless when nothing is."""
+        """End everything that was started, PostgreSQL last; fine when nothing was."""
         for group in END_ORDER:
             for name in group:
                 process = self.process(name)

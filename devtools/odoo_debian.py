@@ -63,7 +63,8 @@ class DebianOdoo:
         except FileNotFoundError:
             return None
         origin = f"Debian package {PACKAGE} {record['version']}"
-        return inspect_tree(self.folder / record["tree"], origin)
+        tree = self.folder / record["tree"]
+        return inspect_tree(tree, origin, identity=record["sha256"])
 
     def ensure(self, report: Callable[[str], None]) -> OdooTree:
         """Download, verify, unpack and repair the package, unless that was done.

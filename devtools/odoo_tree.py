@@ -46,9 +46,10 @@ class OdooTree:
         return () if self.series == "18.0" else ("--with-demo",)
 
 
-def inspect_tree(path: Path, origin: str) -> OdooTree:
+def inspect_tree(path: Path, origin: str, identity: str = "") -> OdooTree:
     """Recognise a checkout of Odoo or a folder that an Odoo package is installed in.
 
+    :param identity: of what it was unpacked from; by default the path and the commit.
     :raises DevtoolsError: when it is neither, or of a series that is not supported.
     """
     root = path.resolve()
@@ -68,7 +69,8 @@ def inspect_tree(path: Path, origin: str) -> OdooTree:
         raise DevtoolsError(
             f"{path} is Odoo {series}", f"give one of {', '.join(SUPPORTED_SERIES)}"
         )
-    digest = hashlib.sha256(f"{root}\n{_revision(root)}\n{text}".encode()).hexdigest()
+    identity = identity or f"{root}\n{_revision(root)}"
+    digest = hashlib.sha256(f"{identity}\n{text}".encode()).hexdigest()
     tree = OdooTree(root, series, origin, digest)
     if not any((folder / "fleet").is_dir() for folder in tree.addons_folders):
         raise DevtoolsError(f"{path} lacks Odoo's addons", "no folder addons/fleet")
