@@ -347,7 +347,7 @@ class Instance:
 
     def is_healthy(self, name: str) -> bool:
         """Whether a service does its work at this moment."""
-        return self.is_running(name) and self._blueprint().service(name).healthy()
+        return self.is_running(name) and self.service(name).healthy()
 
     def service(self, name: str) -> Service:
         """The description of a service, to start or probe it by hand."""

@@ -54,7 +54,9 @@ class Supervisor:
         self._services = list(services)
         self._say = say
         self._clock = clock
-        self._restarts: dict[str, deque[float]] = {s: deque() for s in services}
+        self._attempts: dict[str, deque[float]] = {s: deque() for s in services}
+        self._errors: dict[str, str] = {}
+        self._down: set[str] = set()
         self._sick: set[str] = set()
         self._next_health = clock() + HEALTH_INTERVAL_S
 
@@ -80,31 +82,43 @@ class Supervisor:
             self._check_health()
 
     def _bring_back(self, name: str) -> None:
+        if name not in self._down:
+            self._down.add(name)
+            self._tell_end(name)
+        now, times = self._clock(), self._attempts[name]
+        while times and now - times[0] > WITHIN_S:
+            times.popleft()
+        # Whatever it depends on may just have died as well: wait longer each time.
+        if times and now - times[-1] < len(times) * CHECK_INTERVAL_S:
+            return
+        if len(times) == MAX_RESTARTS:
+            self._give_up(name, f"{MAX_RESTARTS} attempts within {WITHIN_S:g} s")
+            return
+        times.append(now)
+        try:
+            self._instance.start_service(name)
+        except DevtoolsError as error:
+            self._errors[name] = str(error)
+            self._say(f"{name} could not be started again: {error}")
+            return
+        self._down.discard(name)
+        self._say(f"{name} was started again")
+
+    def _tell_end(self, name: str) -> None:
         log = self._instance.service(name).log
         self._say(f"{name} ended unexpectedly; the end of {log}:")
         for line in last_lines(log, 10):
-            self._say(f"    {line}")
-        try:
-            self._count_restart(name)
-            self._instance.start_service(name)
-        except DevtoolsError as error:
-            if name not in DISPENSABLE:
-                raise DevtoolsError(f"{name} could not be brought back", str(error))
-            self._services.remove(name)
-            self._say(f"{name} stays down: {error}")
-            return
-        self._say(f"{name} was started again")
+            self._say(f"    {line[:200]}")
 
-    def _count_restart(self, name: str) -> None:
-        now, times = self._clock(), self._restarts[name]
-        while times and now - times[0] > WITHIN_S:
-            times.popleft()
-        if len(times) >= MAX_RESTARTS:
-            raise DevtoolsError(f"it ended {MAX_RESTARTS + 1} times in a short while")
-        times.append(now)
+    def _give_up(self, name: str, effort: str) -> None:
+        reason = self._errors.get(name, "it ended again and again")
+        if name not in DISPENSABLE:
+            raise DevtoolsError(f"{name} is down after {effort}", reason)
+        self._services.remove(name)
+        self._say(f"{name} stays down after {effort}: {reason}")
 
     def _check_health(self) -> None:
-        for name in self._services:
+        for name in [s for s in self._services if s not in self._down]:
             healthy = self._instance.is_healthy(name)
             if not healthy and name not in self._sick:
                 self._sick.add(name)
