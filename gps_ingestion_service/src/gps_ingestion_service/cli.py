@@ -73,7 +73,7 @@ def _serve(options: argparse.Namespace) -> int:
     settings = load(Settings)
     logging.configure(settings.log_level)
     # Twice the series for a time that Prometheus does not use.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     # uvicorn passes the signal on once it has shut down; that is a clean end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)

@@ -43,7 +43,7 @@ async def make_partition(connection: Executor, day: date) -> bool:
             RETURNING *
         )
         INSERT INTO {name} SELECT * FROM moved
-        """,  # nosec B608
+        """,
         *bounds,
     )
     await connection.execute(

@@ -176,12 +176,7 @@ def attributes(value: object, field: str = "attributes") -> Mapping[str, Any]:
     if not value:
         return value
     _check_json(value, field, MAX_ATTRIBUTES_DEPTH)
-    try:
-        size = len(msgspec.json.encode(value))
-    except OverflowError:
-        raise FieldError(
-            "out_of_range", field, f"{field} holds a number beyond 64 bits"
-        ) from None
+    size = len(msgspec.json.encode(value))
     if size > MAX_ATTRIBUTES_BYTES:
         raise FieldError(
             "attributes_too_large",

@@ -44,15 +44,14 @@ def _device(record: asyncpg.Record) -> Device:
 
 async def load_all(connection: Executor) -> list[Device]:
     """Every device."""
-    records = await connection.fetch(f"SELECT {_COLUMNS} FROM device")  # nosec B608
+    records = await connection.fetch(f"SELECT {_COLUMNS} FROM device")
     return [_device(record) for record in records]
 
 
 async def find(connection: Executor, device_ids: Sequence[str]) -> list[Device]:
     """The devices of these ids that exist."""
     records = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM device "  # nosec B608
-        "WHERE device_id = ANY($1::text[])",
+        f"SELECT {_COLUMNS} FROM device " "WHERE device_id = ANY($1::text[])",
         list(device_ids),
     )
     return [_device(record) for record in records]
@@ -63,8 +62,7 @@ async def find_by_vehicle(
 ) -> list[Device]:
     """The devices of these vehicles."""
     records = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM device "  # nosec B608
-        "WHERE vehicle_identifier = ANY($1::text[])",
+        f"SELECT {_COLUMNS} FROM device " "WHERE vehicle_identifier = ANY($1::text[])",
         list(vehicle_identifiers),
     )
     return [_device(record) for record in records]
@@ -113,7 +111,7 @@ async def insert(
 async def lock(connection: Executor, device_id: str) -> Device | None:
     """The device, locked until the transaction ends."""
     record = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM device WHERE device_id = $1 FOR UPDATE",  # nosec B608
+        f"SELECT {_COLUMNS} FROM device WHERE device_id = $1 FOR UPDATE",
         device_id,
     )
     return None if record is None else _device(record)

@@ -83,7 +83,7 @@ class Pusher:
             return self._interval_s
         longest = min(self._interval_s * 2.0**self._failures, self._backoff_max_s)
         # Jitter: replicas of many services must not all knock at the same moment.
-        return longest * random.uniform(0.5, 1.0)  # nosec B311
+        return longest * random.uniform(0.5, 1.0)
 
     async def push_due(self, connection: Connection) -> None:
         """Send batch after batch until nothing is due or Odoo does not answer."""
