@@ -42,6 +42,8 @@ _SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "max_connections": "100",
+    # After a crash: one call for the file system instead of one for each file.
+    "recovery_init_sync_method": "syncfs",
 }
 
 
@@ -196,7 +198,7 @@ class Cluster:
                 ready,
                 what=f"PostgreSQL on port {self.port}",
                 timeout_s=START_TIMEOUT_S,
-                interval_s=0.15,
+                interval_s=0.25,
                 hint=f"see {self.log}",
             )
         except BaseException:
