@@ -120,7 +120,10 @@ def build_road(corridor: Corridor, library: Library | None, key: str) -> Road | 
     Returns:
         The road, or None where the ends are too close together to drive.
     """
-    baseline = Baseline([project(place) for place in corridor.waypoints])
+    waypoints = list(dict.fromkeys(corridor.waypoints))
+    if len(waypoints) < 2:
+        return None
+    baseline = Baseline([project(place) for place in waypoints])
     if baseline.length_m < MIN_LENGTH_M:
         return None
     rng = Random(f"road|{key}")

@@ -15,8 +15,8 @@ Activity = Literal[
     "driving", "toll", "break", "loading", "unloading", "held", "waiting", "parked"
 ]
 
-_CRAWL_MS = 1.5
-_ARRIVED_M = 3.0
+_CRAWL_MS = 1.0
+_ARRIVED_M = 1.0
 _HARDEST_BRAKING_MS2 = 1.2
 
 
