@@ -37,6 +37,9 @@ class FakeOdoo:
         self.answers: list[Response] = []
         self.bad_signatures = 0
         self._changed = asyncio.Condition()
+        self._asked = asyncio.Event()
+        self._released = asyncio.Event()
+        self._released.set()
 
     async def receive(self, request: Request) -> Response:
         """The signed endpoint."""
@@ -52,6 +55,8 @@ class FakeOdoo:
         ):
             self.bad_signatures += 1
             return error(401, "bad_signature")
+        self._asked.set()
+        await self._released.wait()
         async with self._changed:
             response = self._answer(json.loads(body))
             self._changed.notify_all()
@@ -83,6 +88,19 @@ class FakeOdoo:
             self.positions[name] = position
             status = "stored"
         return {"vehicle_identifier": name, "status": status}
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Take calls but answer none of them before the block ends."""
+        self._asked.clear()
+        self._released.clear()
+        yield
+        self._released.set()
+
+    async def wait_until_asked(self) -> None:
+        """Return once a call is here, answered or not."""
+        async with asyncio.timeout(30):
+            await self._asked.wait()
 
     async def wait_for_calls(self, count: int) -> None:
         """Return once that many batches came."""
