@@ -161,7 +161,7 @@ def test_an_offset_lies_to_the_left() -> None:
     line = Baseline([Point(0, 0), Point(10_000, 0)])
     assert line.length_m == pytest.approx(10_000)
     beside = line.place(5_000, 100)
-    assert (beside.x, beside.y) == (pytest.approx(5_000), pytest.approx(100, rel=1e-6))
+    assert tuple(beside) == pytest.approx((5_000, 100), rel=1e-6)
 
 
 def test_smoothing_keeps_the_ends() -> None:
@@ -186,8 +186,8 @@ def test_a_piece_lies_in_the_frame_of_its_chord() -> None:
     piece = piece_of([Point(0, 0), Point(50, 50), Point(0, 100)])
     assert piece is not None
     assert piece.chord_m == 100
-    assert piece.points[1] == (pytest.approx(50), pytest.approx(-50))
-    assert piece.mirrored().points[1] == (pytest.approx(50), pytest.approx(50))
+    assert piece.points[1] == pytest.approx((50, -50))
+    assert piece.mirrored().points[1] == pytest.approx((50, 50))
     assert piece.reversed().points[0] == (0, 0)
     assert piece_of([Point(0, 0), Point(50, 0), Point(1, 0)]) is None
 

@@ -21,7 +21,7 @@ from simulator.ledger import Ledger
 from simulator.tests.service import Service, error, running
 from simulator.tracker import Fix, Sample
 from simulator.uplink import Counts, HttpTransport, Uplink
-from simulator.wire import Answered, Reply, Request, TryLater, iso_utc
+from simulator.wire import Answered, Reply, Request, TryLater, Verdict, iso_utc
 
 NATIVE: WireFormat = "native"
 
@@ -29,6 +29,11 @@ NATIVE: WireFormat = "native"
 def sample(number: int, *, online: bool = True, ack_lost: bool = False) -> Sample:
     fix = Fix("dev", 1_780_000_000 + number, 18.5, 73.8, 5.0, 90.0, 4.0, {"n": number})
     return Sample(fix, online, ack_lost)
+
+
+def accepted(fixes: int) -> Answered:
+    verdict: Verdict = "accepted"
+    return Answered((verdict,) * fixes)
 
 
 class Bench:
@@ -276,7 +281,7 @@ def test_fixes_recorded_while_a_request_is_under_way_are_kept() -> None:
             arrived.append(fixes)
             if len(arrived) == 1:
                 uplink.record(sample(9))
-            return Answered(("accepted",) * fixes)
+            return accepted(fixes)
 
         uplink = bench.uplink(transport, NATIVE, "dev")
         await send(sample(1), sample(2))(uplink)
@@ -316,7 +321,7 @@ def test_every_fix_arrives_and_is_acknowledged_once(
             stored[request.body] += 1
         if outcome != "store":
             return TryLater("trouble")
-        return Answered(("accepted",) * fixes)
+        return accepted(fixes)
 
     async def scene() -> None:
         uplink = bench.uplink(transport, wire_format, device)
