@@ -1,6 +1,6 @@
 """pip-audit's JSON report.
 
-Format: https://pypi.org/project/pip-audit/ (``PIP_AUDIT_FORMAT=json``).
+Format: the JSON that pip-audit writes with ``PIP_AUDIT_FORMAT=json``, see its README.
 """
 
 from __future__ import annotations
