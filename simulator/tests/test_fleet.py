@@ -35,8 +35,6 @@ def test_a_fleet_file_is_read(fleet_file: Path) -> None:
         ({"token": " "}, "vehicles[0].token"),
         ({"format": "gt06"}, "none of native, osmand, traccar-json"),
         ({"state": "driving"}, "vehicles[0].state"),
-        ({"source": None}, "vehicles[0].source: a vehicle that is in_transit needs"),
-        ({"destination": None, "state": "on_hold"}, "vehicles[0].destination"),
         ({"source": "Mumbai"}, "vehicles[0].source: expected an object"),
         ({"source": {**MUMBAI, "name": 3}}, "vehicles[0].source.name"),
         ({"source": {**MUMBAI, "latitude": 91}}, "91 is outside -85 to 85"),
