@@ -64,7 +64,7 @@ def _fill(blueprint: Blueprint, template: Template) -> None:
         template=template.key,
         data_from=template.created_at,
         addon=addon_digest(blueprint.layout),
-        odoo=str(blueprint.tree.root),
+        series=blueprint.tree.series,
         ports=blueprint.ports,
         owner=identify(os.getpid()),
     ).save(blueprint.folder / "state.json")
