@@ -13,9 +13,8 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from conftest import create_database
 from support.odoo import SECRET, FakeOdoo, serving
-from support.postgres import PostgresServer, free_port
+from support.postgres import PostgresServer, create_database, free_port
 from support.service import (
     GATEWAY,
     ServiceProcess,

@@ -1,13 +1,16 @@
 """Probes, metrics and what surrounds every request."""
 
+import asyncio
 import json
 
 import asyncpg
+import httpx
 import pytest
 from support.postgres import PostgresServer, free_port
 from support.service import ADMIN, GATEWAY, Service, in_process, row, settings_for
 
 from gps_ingestion_service import schema
+from gps_ingestion_service.app import supervise
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.observability import logging
 
@@ -136,6 +139,63 @@ async def test_an_unforeseen_error_is_a_plain_500_with_its_request_id(
     assert response.json()["error"]["code"] == "internal_error"
     assert "secret detail" not in response.text
     assert response.headers["x-request-id"]
+
+
+async def test_a_mistake_in_a_background_task_does_not_end_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logging.configure("info")
+    runs = 0
+    again = asyncio.Event()
+
+    async def task() -> None:
+        nonlocal runs
+        runs += 1
+        if runs > 1:
+            again.set()
+            await asyncio.Event().wait()
+        raise ZeroDivisionError("a mistake")
+
+    supervised = asyncio.create_task(supervise("push", task, restart_s=0))
+    async with asyncio.timeout(30):
+        await again.wait()
+    supervised.cancel()
+    logged = json.loads(capsys.readouterr().err)
+    assert (logged["event"], logged["task"]) == ("task_failed", "push")
+    assert "a mistake" in logged["exception"]
+
+
+async def test_a_client_that_leaves_in_the_middle_is_not_an_error(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logging.configure("info")
+    transport = service.client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: object) -> None:
+        raise AssertionError("nobody is there to be answered")
+
+    await transport.app(
+        {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "raw_path": b"/",
+            "root_path": "",
+            "query_string": b"",
+            "headers": [],
+            "scheme": "http",
+            "server": ("service", 80),
+            "http_version": "1.1",
+        },
+        receive,
+        send,
+    )
+    logged = json.loads(capsys.readouterr().err)
+    assert (logged["event"], logged["status"]) == ("request", 499)
 
 
 async def test_openapi_names_every_route_and_its_errors(service: Service) -> None:
