@@ -40,13 +40,22 @@ def _standin_venv(folder: Path, import_path: Path) -> None:
     )
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that keeps the database template from one test to the next."""
+    return tmp_path_factory.mktemp("a cache")
+
+
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+def layout(
+    tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Layout:
     """A checkout in a path with a space, with an Odoo tree in ODOO_HOME."""
     for variable in [v for v in os.environ if v.startswith("TMS_")]:
         monkeypatch.delenv(variable)
     root = tmp_path / "a checkout"
-    layout = Layout(root=root, cache=root / ".cache", run=root / ".run")
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(root=root, cache=shared_cache, run=root / ".run")
     tree = STANDINS / "odoo_tree"
     monkeypatch.setenv("ODOO_HOME", str(tree))
     venvs = tmp_path / "venvs"

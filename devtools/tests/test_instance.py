@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import stat
@@ -11,14 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from devtools import instance as instance_module
 from devtools.blueprint import DriveOptions
 from devtools.errors import DevtoolsError
 from devtools.instance import SERVICES, Instance, sweep
 from devtools.layout import Layout
-from devtools.odoo_tree import inspect_tree
 from devtools.ports import is_busy
-from devtools.processes import identify
 from devtools.waiting import wait_until
 from devtools.web import answers
 

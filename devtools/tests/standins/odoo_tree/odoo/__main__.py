@@ -83,7 +83,9 @@ def install() -> int:
     behaviour: dict[str, str] = {}
     exec((addon / "models" / "trip.py").read_text(), behaviour)
     log("INFO", "modules loaded")
-    if "LOG" in behaviour and "tms_management" in option("init") + option("update"):
+    if "tms_management" not in option("init") + option("update"):
+        return 0
+    if "LOG" in behaviour:
         log("WARNING", behaviour["LOG"])
     return int(behaviour.get("STATUS", 0))
 
