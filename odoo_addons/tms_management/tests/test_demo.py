@@ -19,39 +19,40 @@ TRIPS_PER_STATE = {
 
 @tagged("post_install", "-at_install")
 class TestDemo(TmsCase):
-    def demo(self, model):
-        """Return the demo records of ``model`` by what they are called."""
-        names = self.env["ir.model.data"].search(
-            [
-                ("module", "=", "tms_management"),
-                ("model", "=", model),
-                ("name", "=like", "demo_%"),
-            ]
-        )
-        return self.env[model].browse(names.mapped("res_id")).exists()
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.start_again()
 
-    def forget(self, *models):
-        self.env["ir.model.data"].search(
+    @classmethod
+    def names(cls, *models):
+        return cls.env["ir.model.data"].search(
             [
                 ("module", "=", "tms_management"),
                 ("model", "in", models),
                 ("name", "=like", "demo_%"),
             ]
-        ).unlink()
+        )
 
-    def reload(self):
+    @classmethod
+    def demo(cls, model):
+        """Return the demo records of ``model`` by what they are called."""
+        return cls.env[model].browse(cls.names(model).mapped("res_id")).exists()
+
+    @classmethod
+    def start_again(cls):
         """Put the fleet back to before its first trip, then load it again."""
-        for trip in self.demo("tms.trip"):
+        for trip in cls.demo("tms.trip"):
             if trip.state in ("planned", *OPEN_STATES):
                 trip.action_cancel("The demo starts again")
-        self.demo("res.users").write({"active": False})
-        for user in self.demo("res.users"):
-            user.login = f"former-{user.login}"
-        self.demo("hr.employee")[0].work_contact_id = self.env["res.partner"].create(
-            {"name": "Ramesh Patil"}
+        for user in cls.demo("res.users"):
+            user.write({"active": False, "login": f"former-{user.login}"})
+        first_driver = cls.env.ref("tms_management.demo_driver_01")
+        first_driver.work_contact_id = cls.env["res.partner"].create(
+            {"name": first_driver.name}
         )
-        self.forget("tms.trip", "res.users")
-        self.env["tms.demo"]._load()
+        cls.names("tms.trip", "res.users").unlink()
+        cls.env["tms.demo"]._load()
 
     def test_fleet_has_its_size(self):
         self.assertEqual(len(self.demo("fleet.vehicle")), 25)
@@ -71,7 +72,6 @@ class TestDemo(TmsCase):
                 self.assertTrue(69 < place.partner_longitude < 93)
 
     def test_loader_makes_trips_in_every_state_and_a_user_for_each_role(self):
-        self.reload()
         trips = self.demo("tms.trip")
         counted = {
             state: len(trips.filtered(lambda trip, state=state: trip.state == state))
@@ -90,19 +90,16 @@ class TestDemo(TmsCase):
             self.assertEqual(self.env.cr.fetchone(), (None,))
 
     def test_demo_driver_is_on_the_road(self):
-        self.reload()
         driver = self.env.ref("tms_management.demo_user_driver")
         own = self.env["tms.trip"].with_user(driver).search([])
         self.assertIn("in_transit", own.mapped("state"))
 
     def test_trips_of_the_past_have_plausible_times(self):
-        self.reload()
         for trip in self.demo("tms.trip").filtered("delivered_at"):
             with self.subTest(trip=trip.name):
                 self.assertLess(trip.started_at, trip.delivered_at)
                 self.assertLess(trip.delivered_at, trip.create_date)
 
     def test_delivered_trips_carry_their_proof(self):
-        self.reload()
         delivered = self.demo("tms.trip").filtered("delivered_at")
         self.assertEqual(len(delivered.pod_ids), len(delivered))

@@ -89,6 +89,15 @@ class TestRoles(TmsCase):
         self.assert_denied(trip.action_start)
         self.assert_denied(lambda: trip.action_log_event("delay", "Mine"))
 
+    def test_dispatcher_and_finance_see_all_vehicles_and_dispatch_maintains_them(self):
+        vehicle = self.make_vehicle()
+        for user in (self.dispatcher, self.finance):
+            self.assertTrue(self.as_user(user, vehicle).license_plate)
+        self.as_user(self.dispatcher, vehicle).in_maintenance = True
+        self.assertEqual(vehicle.availability, "maintenance")
+        vehicle = self.as_user(self.finance, vehicle)
+        self.assert_denied(lambda: vehicle.write({"in_maintenance": False}))
+
     def test_dispatcher_reads_licences_but_no_private_data_of_employees(self):
         driver = self.as_user(self.dispatcher, self.own.driver_id)
         self.assertTrue(driver.tms_licence_number)

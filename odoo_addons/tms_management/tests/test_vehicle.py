@@ -31,20 +31,32 @@ class TestVehicle(TmsCase):
 
     def test_truck_number_is_unique_among_active_vehicles(self):
         vehicle = self.make_vehicle(license_plate="ZZ00TT0003")
-        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-            with self.cr.savepoint():
-                self.make_vehicle(license_plate="zz-00-tt-0003")
+        with self.refused("truck number ZZ00TT0003 already"):
+            self.make_vehicle(license_plate="zz-00-tt-0003")
+        with self.refused("truck number ZZ00TT0003 already"):
+            self.make_vehicle().license_plate = "zz00tt0003"
+        archived = self.make_vehicle(license_plate="ZZ00TT0003", active=False)
+        with self.refused("truck number ZZ00TT0003 already"):
+            archived.active = True
         vehicle.active = False
-        vehicle.flush_recordset()
-        self.assertTrue(self.make_vehicle(license_plate="ZZ00TT0003"))
+        archived.active = True
+        self.assertTrue(archived.active)
+
+    def test_database_refuses_a_truck_number_that_slipped_through(self):
+        vehicle, other = self.make_vehicle(), self.make_vehicle()
+        self.env.flush_all()
+        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
+            self.cr.execute(
+                "UPDATE fleet_vehicle SET license_plate = %s WHERE id = %s",
+                (vehicle.license_plate, other.id),
+            )
 
     def test_import_names_the_truck_number_that_is_taken(self):
         self.make_vehicle(license_plate="ZZ00TT0004")
-        with mute_logger("odoo.sql_db"):
-            result = self.env["fleet.vehicle"].load(
-                ["license_plate", "model_id/.id"],
-                [["zz00tt0004", str(self.vehicle_model.id)]],
-            )
+        result = self.env["fleet.vehicle"].load(
+            ["license_plate", "model_id/.id"],
+            [["zz00tt0004", str(self.vehicle_model.id)]],
+        )
         self.assertIn("truck number", result["messages"][0]["message"])
 
     def test_vehicles_without_a_number_do_not_clash(self):
