@@ -151,13 +151,12 @@ def _stop(where: str, value: object) -> Stop | None:
     name = value.get("name")
     if not isinstance(name, str):
         raise FleetError(f"{where}.name: expected text, got {name!r}")
-    return Stop(
-        name,
-        Place(
-            _degrees(f"{where}.latitude", value.get("latitude"), 85.0),
-            _degrees(f"{where}.longitude", value.get("longitude"), 180.0),
-        ),
+    place = Place(
+        _degrees(f"{where}.latitude", value.get("latitude"), 85.0),
+        _degrees(f"{where}.longitude", value.get("longitude"), 180.0),
     )
+    # Odoo stores 0, 0 for an address that was never located.
+    return Stop(name, place) if place != (0.0, 0.0) else None
 
 
 def _degrees(where: str, value: object, limit: float) -> float:

@@ -49,6 +49,13 @@ def test_a_bad_field_is_named(changes: dict[str, Any], message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_an_address_that_was_never_located_is_no_place() -> None:
+    nowhere = {"name": "Depot", "latitude": 0, "longitude": 0.0}
+    (vehicle,) = parse_fleet({"vehicles": [row(0, source=nowhere)]})
+    assert vehicle.source is None
+    assert vehicle.destination is not None
+
+
 @pytest.mark.parametrize(
     "document", [[], {}, {"vehicles": {}}, {"vehicles": []}, {"vehicles": [1]}, None]
 )
