@@ -118,6 +118,9 @@ class AuditCheck:
                 "PIP_AUDIT_FORMAT": "json",
                 "PIP_AUDIT_OUTPUT": str(report),
                 "PIP_AUDIT_PROGRESS_SPINNER": "off",
+                # pip-audit asks pip what it would install, next to pip, wheel and what
+                # those need; without this a pin of one of them is never looked up.
+                "PIP_IGNORE_INSTALLED": "1",
             },
         ).execute(log)
         status = self._gate(report, variables).execute(log)
