@@ -22,6 +22,7 @@ from devtools.provision import provision
 from devtools.venvs import ensure_venv
 
 AddCommand = Callable[..., argparse.ArgumentParser]
+SUMMARY = "summary.txt"
 TOOL_VENVS = ("odoo", "gps", "integration", "delivery")
 
 
@@ -77,7 +78,9 @@ def run_checks(layout: Layout, kinds: Sequence[Kind], only: str = "") -> int:
         catalogue.close()
     printer.lines(["", "ran on", *versions(layout)])
     printer.lines([f"  took        {time.monotonic() - start:.0f} s", ""])
-    printer.lines(list(closing_lines(results)))
+    closing = list(closing_lines(results))
+    printer.lines(closing)
+    (reports / SUMMARY).write_text(f"{closing[-1]}\n", encoding="utf-8")
     return exit_status(results)
 
 

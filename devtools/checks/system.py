@@ -53,8 +53,7 @@ class RunningSystem:
         instance = self._required
         return {
             "STAGING_BASE_URL": instance.urls.gps,
-            "STAGING_ADMIN_TOKEN": instance.secrets.gps_admin_token,
-            "STAGING_INGEST_TOKEN": instance.secrets.gps_ingest_token,
+            "GPS_ADMIN_TOKEN": instance.secrets.gps_admin_token,
         }
 
     @property
