@@ -10,7 +10,7 @@ ONE_LINE = """
 # deb http://old.example/debian bookworm main
 deb http://mirror.example/debian bookworm main contrib # nearest
 deb-src http://mirror.example/debian bookworm main
-deb [arch=amd64 signed-by=/usr/share/keys/vendor.gpg] https://v.example/apt bookworm main
+deb [arch=amd64 signed-by=/usr/share/v.gpg] https://v.example/apt bookworm main
 """
 DEB822 = """\
 Types: deb deb-src
@@ -57,7 +57,7 @@ def test_one_line_format(tmp_path: Path) -> None:
             "https://v.example/apt",
             "bookworm",
             ("main",),
-            "/usr/share/keys/vendor.gpg",
+            "/usr/share/v.gpg",
         ),
     ]
 
