@@ -75,6 +75,8 @@ export class MapView {
     destroy() {
         cancelAnimationFrame(this.frame);
         this.destroyed = true;
+        // Going away closes the popup, after the markers that closing would repaint.
+        this.map.off("popupclose");
         this.map.remove();
     }
 
