@@ -34,6 +34,25 @@ def quiet(text: str) -> None:
 # -- virtualenvs -----------------------------------------------------------------------
 
 
+# Builds the smallest wheel there is: what a build backend with dependencies would do
+# needs those to be downloaded.
+BACKEND = """
+import zipfile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name, info = "gps_service-1-py3-none-any.whl", "gps_service-1.dist-info"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        metadata = "Metadata-Version: 2.1\\nName: gps-service\\nVersion: 1\\n"
+        wheel.writestr(f"{info}/METADATA", metadata)
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\n"
+            "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
 @pytest.fixture
 def bare(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A checkout with empty locks, whose virtualenvs are not made yet."""
@@ -46,11 +65,11 @@ def bare(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lay
     (layout.root / "requirements").mkdir()
     (layout.root / "requirements" / "integration.txt").write_text("")
     (layout.service / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["setuptools"]\n'
-        'build-backend = "setuptools.build_meta"\n'
+        "[build-system]\nrequires = []\n"
+        'build-backend = "backend"\nbackend-path = ["."]\n'
         '[project]\nname = "gps-service"\nversion = "1"\n'
-        "[tool.setuptools]\npackages = []\n"
     )
+    (layout.service / "backend.py").write_text(BACKEND)
     return replace(layout, cache=tmp_path / "own cache")
 
 
