@@ -406,8 +406,11 @@ def test_an_interrupted_setting_up_waits_for_nothing(
         signal.raise_signal(signal.SIGINT)
         return True
 
+    stream = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        run_steps([Step("slow", slow), Step("press", press)], Progress(io.StringIO()))
+        run_steps([Step("slow", slow), Step("press", press)], Progress(stream))
+    assert "FAILED" not in stream.getvalue()
+    assert "slow   ended" in stream.getvalue()
 
 
 # -- environment and locks -------------------------------------------------------------
