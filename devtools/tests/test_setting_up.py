@@ -396,13 +396,17 @@ def test_an_interrupted_setting_up_waits_for_nothing(
     monkeypatch.setattr("devtools.commands.running", programs)
     monkeypatch.setattr("devtools.steps.running", programs)
 
+    begun = threading.Event()
+
     def slow(report: Report) -> bool:
+        begun.set()
         run(
             ["sleep", "600"], log=tmp_path / "l", what="x", cwd=tmp_path, env=os.environ
         )
         return True
 
     def press(report: Report) -> bool:
+        begun.wait(30)
         signal.raise_signal(signal.SIGINT)
         return True
 
