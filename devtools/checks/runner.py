@@ -48,6 +48,7 @@ class Runner:
             try:
                 self._loop(pool)
             except BaseException:
+                print("ending what runs, so that it can clean up ...", flush=True)
                 # The pool waits for its threads, and those for what they run.
                 self._waiting.clear()
                 running.end_all()
