@@ -1,6 +1,6 @@
 /** How one vehicle looks on the map. */
 
-// A state shows by colour, by shape (see live_map.scss) and by glyph: no one of them is needed.
+// A state shows by colour, by shape (see marker.scss) and by glyph: no one of them is needed.
 const GLYPHS = {
     in_transit:
         '<path d="M1.5 5h8.5v7.5H1.5zM10.8 7h2.9l2.8 2.9v2.6h-5.7z"/>' +
