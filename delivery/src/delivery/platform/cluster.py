@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,15 @@ class Cluster:
         node = self.packages.unpack("node", NODE_PACKAGES)
         return files.Programs(kubernetes, node)
 
+    def prepare_link(self) -> None:
+        """Join the node's network to the host, so that the host can listen there."""
+        self.link.make()
+
     def start(self, programs: files.Programs, registry_password: str) -> None:
         """Start the node, or leave the one that runs as it is."""
         if self.processes.running("node"):
             return
-        self.link.make()
+        self.prepare_link()
         self._write_files(programs, registry_password)
         specification = self._write_specification(programs)
         enter = ["nsenter", f"--net={self.link.path}"]
@@ -91,7 +96,12 @@ class Cluster:
 
     def stop(self) -> None:
         """End the node and everything in its namespaces, then remove its traces."""
-        # Its mounts, pods and daemons live in namespaces that end with it.
+        started = self.processes.running("node")
+        if started:
+            # The first process of the node's own process namespace: the kernel ends
+            # every other one with it, and their mounts go with the last of them.
+            for child in children(started.pid):
+                os.kill(child, signal.SIGTERM)
         self.processes.stop("node", grace_s=20)
         self.link.remove()
         remove_cgroups(CGROUPS, POD_CGROUP)
@@ -152,6 +162,12 @@ class Cluster:
         except OSError:
             # Something of the machine's own is in it, or it was never made.
             return
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of a process's children."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in listed.read_text(encoding="utf-8").split()]
 
 
 def is_ready(node: dict[str, Any]) -> bool:

@@ -242,7 +242,11 @@ def daemons(
             f"--kubeconfig={cluster}/scheduler.kubeconfig",
             "--leader-elect=false",
         ],
-        "containerd": [str(programs.containerd), "--config", f"{cluster}/containerd.toml"],
+        "containerd": [
+            str(programs.containerd),
+            "--config",
+            f"{cluster}/containerd.toml",
+        ],
         "kubelet": [
             f"{binaries}/kubelet",
             f"--config={cluster}/kubelet.yaml",

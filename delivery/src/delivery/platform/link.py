@@ -44,6 +44,12 @@ class Link:
         """Tell whether the namespace is there."""
         return self.path.exists()
 
+    def complete(self) -> bool:
+        """Tell whether everything that `make` does is done."""
+        if not self.exists():
+            return False
+        return str(self.network.services) in self._node("route", "show")
+
     def make(self) -> None:
         """Make both, unless they are there.
 
@@ -51,8 +57,9 @@ class Link:
         has no default route. Raises PlatformError when the machine's own routes
         use the same addresses.
         """
-        if self.exists():
+        if self.complete():
             return
+        self.remove()
         network = self.network
         taken = overlaps(json.loads(self._host("-json", "route", "show")), network)
         if taken:
@@ -72,11 +79,12 @@ class Link:
         self._node("link", "set", "lo", "up")
         self._node("address", "add", f"{network.node_address}/{prefix}", "dev", node)
         self._node("link", "set", node, "up")
-        # The destination is rewritten only after a route was found.
-        self._node("route", "add", str(network.services), "dev", node)
         enter = ["nsenter", f"--net={self.path}", "sysctl", "-qw"]
         settings = ["net.ipv4.ip_forward=1", "net.bridge.bridge-nf-call-iptables=1"]
         run([*enter, *settings], purpose=PURPOSE)
+        # A Service's address is rewritten only after a route to it was found. Added
+        # last: its presence says that everything above is done.
+        self._node("route", "add", str(network.services), "dev", node)
 
     def remove(self) -> None:
         """Take both away, with the routes; nothing happens when they are gone."""

@@ -157,7 +157,9 @@ def open_session(kubeconfig: Path) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         server["server"],
         connector=aiohttp.TCPConnector(ssl=context),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=WATCH_S + 30),
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=5, sock_read=WATCH_S + 30
+        ),
         # One event is one line, and an object may be as large as etcd allows.
         read_bufsize=4 * 1024 * 1024,
     )

@@ -158,10 +158,12 @@ class Packages:
                 )
         return missing
 
-    def fingerprint(self) -> str:
-        """Return a short hash of the suites that packages come from."""
-        text = "\n".join(source.line() for source in self.sources())
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+    def archive_state(self) -> str:
+        """Return a short hash of the signed lists that were last read."""
+        digest = hashlib.sha256()
+        for path in sorted((self.layout.apt / "state/lists").glob("*InRelease")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
 
     def _indextargets(self) -> str:
         argv = ["apt-get", "indextargets", "--format", TARGET_FORMAT]
