@@ -81,14 +81,17 @@ class Cluster:
 
     def wait_until_ready(self, timeout_s: float = 180) -> None:
         """Wait until the API answers and the node takes pods."""
-        alive = lambda: self.processes.running("node") is not None  # noqa: E731
         try:
-            wait_until(
-                self._api_ready, what="the API server", timeout_s=timeout_s, alive=alive
-            )
-            wait_until(
-                self._node_ready, what="the node", timeout_s=timeout_s, alive=alive
-            )
+            for what, ready in (
+                ("the API server", self._api_ready),
+                ("the node", self._node_ready),
+            ):
+                wait_until(
+                    ready,
+                    what=what,
+                    timeout_s=timeout_s,
+                    alive=lambda: self.processes.running("node") is not None,
+                )
         except PlatformError as error:
             said = self.processes.tail("node")
             logs = self.layout.logs

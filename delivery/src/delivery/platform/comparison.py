@@ -22,7 +22,9 @@ OUR_SYSCTLS = (
     "vm.panic_on_oom",
 )
 #: What tells a rule of the engine from rules of others.
-OUR_RULES = re.compile(r"\bDOCKER(-[A-Z0-9-]+)?\b|\bdocker0\b|\b10\.91\.0\.0/24\b")
+OUR_RULES = re.compile(r"\bDOCKER(-[A-Z0-9-]+)?\b|\bdocker0\b")
+#: Control groups of pods, of the engine's containers and of its image builds.
+OUR_CGROUPS = ("kubepods", "tms-engine", "docker", "buildkit")
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,17 @@ class Difference:
 def compare(before: Snapshot, after: Snapshot) -> list[Difference]:
     """Return what differs, sorted by kind.
 
-    Of processes only those of the platform count: other people's come and go.
+    Of processes and control groups only those of the platform count: those of
+    other people come and go.
     """
     found = [
         Difference("process", f"{after.processes[pid]} is still there")
         for pid in after.ours
         if before.processes.get(pid) != after.processes[pid]
     ]
-    for kind in ("mounts", "cgroups", "namespaces", "interfaces", "routes"):
+    for kind in ("mounts", "namespaces", "interfaces", "routes"):
         found += _lists(kind, getattr(before, kind), getattr(after, kind))
+    found += _lists("cgroups", _our_groups(before), _our_groups(after))
     found += _lists("firewall", _rules(before), _rules(after))
     for name in sorted(before.sysctls.keys() | after.sysctls.keys()):
         old, new = before.sysctls.get(name), after.sysctls.get(name)
@@ -77,6 +81,14 @@ def _lists(kind: str, before: Iterable[str], after: Iterable[str]) -> list[Diffe
     added = [Difference(kind, f"{text} was added") for text in (new - old).elements()]
     gone = [Difference(kind, f"{text} is gone") for text in (old - new).elements()]
     return sorted(added + gone, key=str)
+
+
+def _our_groups(snapshot: Snapshot) -> list[str]:
+    return [
+        group
+        for group in snapshot.cgroups
+        if any(part in OUR_CGROUPS for part in group.split("/"))
+    ]
 
 
 def _rules(snapshot: Snapshot) -> Iterator[str]:

@@ -216,7 +216,6 @@ def _database_pod(image: str) -> Manifest:
     mounts = [
         {"name": "data", "mountPath": "/data"},
         {"name": "run", "mountPath": "/run/postgresql"},
-        {"name": "tmp", "mountPath": "/tmp"},  # nosec B108: in the container
     ]
     container: Manifest = {
         "image": image,
@@ -262,13 +261,13 @@ def _database_pod(image: str) -> Manifest:
             "runAsUser": DATABASE_UID,
             "runAsGroup": DATABASE_UID,
             "fsGroup": DATABASE_UID,
+            "fsGroupChangePolicy": "OnRootMismatch",
         },
         "initContainers": [prepare],
         "containers": [serve],
         "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": "postgresql"}},
             {"name": "run", "emptyDir": {}},
-            {"name": "tmp", "emptyDir": {}},
             {"name": "scripts", "configMap": {"name": "postgresql"}},
             {"name": "secrets", "secret": {"secretName": "postgresql"}},
         ],

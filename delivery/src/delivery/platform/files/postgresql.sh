@@ -10,6 +10,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # Renamed last: a folder of this name is a whole one.
   mv "$new" "$PGDATA"
 fi
+# The volume is opened to the pod's group whenever it is mounted; PostgreSQL refuses
+# a folder that a group may write to.
+chmod 700 "$PGDATA"
 pg_ctl -D "$PGDATA" -w -s -o "-c listen_addresses='' -k /run/postgresql" start
 for NAME in odoo gps; do
   export NAME
