@@ -15,6 +15,7 @@ from delivery.platform.steps import Steps
 
 #: Exit status of `status` when something is down.
 NOT_UP = 3
+INTERRUPTED = 130
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,6 +45,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     except PlatformError as error:
         print(f"platform {options.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: `up` goes on from here, `down` undoes", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _run(options: argparse.Namespace, platform: LocalPlatform) -> int:

@@ -51,7 +51,7 @@ class Cluster:
         self.network = network
         self.processes = processes
         self.packages = packages
-        self.link = Link(network)
+        self.link = Link(network, layout.state / "link")
         self.kubectl = Kubectl(layout.kubeconfig)
 
     def programs(self, kubernetes: Path) -> files.Programs:

@@ -35,9 +35,14 @@ def overlaps(routes: Iterable[Mapping[str, Any]], network: Network) -> list[str]
 class Link:
     """Makes the namespace and the pair, and takes them away again."""
 
-    def __init__(self, network: Network) -> None:
-        """Use the names and addresses of `network`."""
+    def __init__(self, network: Network, marker: Path) -> None:
+        """Use the names and addresses of `network`.
+
+        `marker` is a file that exists while the namespace is ours: another
+        checkout's platform has one of the same name.
+        """
         self.network = network
+        self.marker = marker
         self.path = Path("/run/netns") / network.namespace
 
     def exists(self) -> bool:
@@ -55,11 +60,19 @@ class Link:
 
         Pods reach the host's end of the pair and nothing beyond: the namespace
         has no default route. Raises PlatformError when the machine's own routes
-        use the same addresses.
+        use the same addresses, or when the namespace is another platform's.
         """
+        if self.exists() and not self.marker.exists():
+            raise PlatformError(
+                f"the network namespace {self.network.namespace} is another"
+                " platform's: take that one down first"
+            )
         if self.complete():
             return
         self.remove()
+        self._make()
+
+    def _make(self) -> None:
         network = self.network
         taken = overlaps(json.loads(self._host("-json", "route", "show")), network)
         if taken:
@@ -69,6 +82,8 @@ class Link:
             )
         host, node = network.host_interface, network.node_interface
         prefix = network.link.prefixlen
+        self.marker.parent.mkdir(parents=True, exist_ok=True)
+        self.marker.touch()
         self._host("netns", "add", network.namespace)
         pair = ["type", "veth", "peer", "name", node, "netns", network.namespace]
         self._host("link", "add", host, *pair)
@@ -87,11 +102,14 @@ class Link:
         self._node("route", "add", str(network.services), "dev", node)
 
     def remove(self) -> None:
-        """Take both away, with the routes; nothing happens when they are gone."""
+        """Take both away, with the routes; nothing happens when they are not ours."""
+        if not self.marker.exists():
+            return
         if (Path("/sys/class/net") / self.network.host_interface).exists():
             self._host("link", "delete", self.network.host_interface)
         if self.exists():
             self._host("netns", "delete", self.network.namespace)
+        self.marker.unlink()
 
     def _host(self, *words: str) -> str:
         return run(["ip", *words], purpose=PURPOSE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ TOOLS = {
     "conntrack": "conntrack",
     "dpkg-dev": "dpkg-source",
 }
+GIGABYTE = 1_000_000_000
+#: The build of Kubernetes takes 3 GB for a while, images and volumes the rest.
+NEEDED_BYTES = 8 * GIGABYTE
 COMPONENTS = ("odoo", "gps", "database")
 #: Control groups that belong to pods and containers of the platform.
 CGROUPS = (cluster.POD_CGROUP, engine.CGROUP)
@@ -75,6 +79,17 @@ def require_root() -> None:
         )
 
 
+def require_space(folder: Path) -> None:
+    """Raise PlatformError when the disk of `folder` is too small for the platform."""
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_BYTES:
+        raise PlatformError(
+            f"{folder} has {free / GIGABYTE:.1f} GB free and the platform needs"
+            f" {NEEDED_BYTES / GIGABYTE:.0f}: free some, or set TMS_PLATFORM_DIR to a"
+            " folder on another disk"
+        )
+
+
 class LocalPlatform:
     """Everything the pipelines need, on this machine."""
 
@@ -101,6 +116,7 @@ class LocalPlatform:
         """Bring everything up that is not up, and write the environment file."""
         require_root()
         with self._only_one():
+            require_space(self.layout.root)
             external = external_kubeconfig(self.environ, self.layout.kubeconfig)
             self._remember_machine()
             self._start_engine()
@@ -121,6 +137,9 @@ class LocalPlatform:
         """Take everything down; return what is not as it was before `up`."""
         require_root()
         with self._only_one():
+            if not self.layout.snapshot.exists():
+                self.steps.note("nothing is up")
+                return []
             with self.steps.step("cluster"):
                 self.cluster.stop()
             with self.steps.step("registry, AWS APIs, engine"):
@@ -194,9 +213,6 @@ class LocalPlatform:
         return snapshot.take(self.layout.state, CGROUPS)
 
     def _compare_machine(self) -> list[comparison.Difference]:
-        if not self.layout.snapshot.exists():
-            self.steps.note("there is no snapshot to compare with: nothing was up")
-            return []
         with self.steps.step("restoring settings, comparing with the snapshot"):
             before = snapshot.Snapshot.load(self.layout.snapshot)
             comparison.restore(before, self._look())

@@ -49,6 +49,8 @@ class Processes:
         self.state = state
         self.records = state / "processes"
         self.logs = logs
+        # Held so that children of this very command are collected when they end.
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def log(self, name: str) -> Path:
         """Return the file that holds what the process prints."""
@@ -60,6 +62,7 @@ class Processes:
         if not record.exists():
             return None
         started = Started(**json.loads(record.read_text(encoding="utf-8")))
+        self._collect(name)
         alive = start_ticks(started.pid) == started.start_ticks
         return started if alive else None
 
@@ -89,6 +92,7 @@ class Processes:
                 )
         except FileNotFoundError as error:
             raise PlatformError(f"{name}: {error.filename} is not there") from error
+        self._children[name] = process
         ticks = start_ticks(process.pid)
         started = Started(name, process.pid, ticks or 0)
         record = self.records / f"{name}.json"
@@ -107,6 +111,7 @@ class Processes:
                     break
             else:
                 raise PlatformError(f"{name} (process {started.pid}) does not end")
+            self._collect(name)
         (self.records / f"{name}.json").unlink(missing_ok=True)
         return started is not None
 
@@ -121,6 +126,11 @@ class Processes:
             return "it printed nothing"
         text = path.read_text(encoding="utf-8", errors="replace").splitlines()
         return " | ".join(text[-lines:]) or "it printed nothing"
+
+    def _collect(self, name: str) -> None:
+        child = self._children.get(name)
+        if child is not None and child.poll() is not None:
+            del self._children[name]
 
 
 def _end(started: Started, sign: signal.Signals, wait_s: float) -> bool:
