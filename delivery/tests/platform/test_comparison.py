@@ -96,7 +96,9 @@ def test_processes_and_groups_of_others_come_and_go() -> None:
 
 def test_only_the_engines_own_rules_are_removed() -> None:
     after = replace(BEFORE, firewall=ENGINE_RULES)
-    commands = [" ".join(words) for words in comparison.firewall_removals(BEFORE, after)]
+    commands = [
+        " ".join(words) for words in comparison.firewall_removals(BEFORE, after)
+    ]
     assert commands == [
         "iptables -t filter -D FORWARD -j DOCKER-USER",
         "iptables -t filter -D FORWARD -o docker0 -j DOCKER",
@@ -141,8 +143,6 @@ def test_restoring_runs_the_removals_and_writes_the_settings(
         lambda path, text, encoding: written.update({str(path): text}),
     )
     sysctls = {**BEFORE.sysctls, "kernel.panic": "10"}
-    comparison.restore(
-        BEFORE, replace(BEFORE, sysctls=sysctls, firewall=ENGINE_RULES)
-    )
+    comparison.restore(BEFORE, replace(BEFORE, sysctls=sysctls, firewall=ENGINE_RULES))
     assert written == {"/proc/sys/kernel/panic": "1"}
     assert recorder.lines[-1] == "iptables -t filter -X DOCKER-USER"

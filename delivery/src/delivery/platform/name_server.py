@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import ssl
@@ -169,18 +170,19 @@ async def serve(kubeconfig: Path, address: str, port: int) -> None:
     """Serve until cancelled."""
     cluster = Cluster()
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(
+    datagrams, _ = await loop.create_datagram_endpoint(
         lambda: Datagrams(lambda: cluster.table), local_addr=(address, port)
     )
-    server = await asyncio.start_server(
-        lambda reader, writer: serve_stream(reader, writer, lambda: cluster.table),
-        address,
-        port,
-    )
-    async with open_session(kubeconfig) as session, server:
-        await asyncio.gather(
-            *(follow(session, cluster, kind) for kind in cluster.objects)
+    with contextlib.closing(datagrams):
+        server = await asyncio.start_server(
+            lambda reader, writer: serve_stream(reader, writer, lambda: cluster.table),
+            address,
+            port,
         )
+        async with open_session(kubeconfig) as session, server:
+            await asyncio.gather(
+                *(follow(session, cluster, kind) for kind in cluster.objects)
+            )
 
 
 def main(argv: list[str]) -> int:
