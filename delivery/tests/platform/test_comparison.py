@@ -12,7 +12,7 @@ from delivery.platform import comparison
 from delivery.platform.comparison import compare
 from delivery.platform.snapshot import Chains, Snapshot
 
-from .conftest import Recorder
+from .doubles import Recorder
 
 BEFORE = Snapshot(
     processes={"1": "5 init", "50": "900 editor"},

@@ -10,7 +10,7 @@ from delivery.platform import snapshot
 from delivery.platform.processes import Processes
 from delivery.platform.snapshot import Snapshot, parse_firewall, parse_mounts
 
-from .conftest import Recorder
+from .doubles import Recorder
 
 MOUNTINFO = """\
 25 1 254:0 / / rw,relatime - ext4 /dev/vda rw

@@ -44,6 +44,7 @@ class Link:
         self.network = network
         self.marker = marker
         self.path = Path("/run/netns") / network.namespace
+        self.interface = Path("/sys/class/net") / network.host_interface
 
     def exists(self) -> bool:
         """Tell whether the namespace is there."""
@@ -105,7 +106,7 @@ class Link:
         """Take both away, with the routes; nothing happens when they are not ours."""
         if not self.marker.exists():
             return
-        if (Path("/sys/class/net") / self.network.host_interface).exists():
+        if self.interface.exists():
             self._host("link", "delete", self.network.host_interface)
         if self.exists():
             self._host("netns", "delete", self.network.namespace)
