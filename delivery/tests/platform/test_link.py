@@ -72,7 +72,8 @@ def test_a_part_of_a_link_is_made_anew(link: Link, recorder: Recorder) -> None:
     link.interface.touch()
     recorder.commands.clear()
     link.make()
-    assert recorder.lines[1:3] == ["ip link delete tms-host", "ip netns delete tms-node"]
+    deleted = ["ip link delete tms-host", "ip netns delete tms-node"]
+    assert recorder.lines[1:3] == deleted
     assert "ip netns add tms-node" in recorder.lines
 
 

@@ -21,7 +21,7 @@ PACKAGES = {"docker.io": "/usr/sbin/dockerd", "iptables": "iptables"}
 CLIENT = "/usr/bin/docker"
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 CGROUP = "tms-engine"
-BRIDGE = "docker0"
+BRIDGE = Path("/sys/class/net/docker0")
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -150,8 +150,8 @@ class Engine:
             if running:
                 self.docker("stop", "-t", "5", *running, purpose="stopping containers")
         stopped = self.processes.stop("engine", grace_s=30)
-        if stopped and (Path("/sys/class/net") / BRIDGE).exists():
-            run(["ip", "link", "delete", BRIDGE], purpose="removing docker's bridge")
+        if stopped and BRIDGE.exists():
+            run(["ip", "link", "delete", BRIDGE.name], purpose="removing docker's bridge")
 
     def docker(
         self,
