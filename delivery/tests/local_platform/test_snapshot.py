@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_this_machine_is_described(
         "ip -json route": '[{"dst": "default", "gateway": "192.0.2.1", "dev": "eth0"}]',
     }
     monkeypatch.setattr(snapshot, "run", recorder)
-    monkeypatch.setattr(snapshot.shutil, "which", lambda name: f"/sbin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/sbin/{name}")
     ours = processes.start("sleeper", ["sleep", "600"])
     taken = snapshot.take(processes.state, ["no-such-group"])
     assert taken.processes[str(ours.pid)].endswith("sleep 600")

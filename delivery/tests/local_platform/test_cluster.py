@@ -14,6 +14,7 @@ from delivery.platform import cluster as module
 from delivery.platform.cluster import Cluster, children, is_ready, remove_cgroups
 from delivery.platform.cluster_files import Programs
 from delivery.platform.errors import PlatformError
+from delivery.platform.kubectl import Kubectl
 from delivery.platform.layout import Layout, Network
 from delivery.platform.packages import Packages
 from delivery.platform.processes import Processes, Started
@@ -90,7 +91,7 @@ def test_results_of_the_machines_own_plugins_stay(
 def test_a_node_that_ended_says_why(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.Kubectl, "answers", lambda self, *words: False)
+    monkeypatch.setattr(Kubectl, "answers", lambda self, *words: False)
     with pytest.raises(PlatformError, match="the API server ended .*node"):
         cluster.wait_until_ready()
 
@@ -105,8 +106,8 @@ def test_it_is_ready_when_api_and_node_are(
         asked.append(" ".join(words))
         return len(asked) > 2
 
-    monkeypatch.setattr(module.Kubectl, "answers", answers)
-    monkeypatch.setattr(module.Kubectl, "get", lambda self, *w, purpose: ready)
+    monkeypatch.setattr(Kubectl, "answers", answers)
+    monkeypatch.setattr(Kubectl, "get", lambda self, *w, purpose: ready)
     cluster.start(PROGRAMS, "x")
     cluster.wait_until_ready()
     assert asked == ["get --raw /readyz"] * 3 + ["get node tms"]

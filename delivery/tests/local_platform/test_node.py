@@ -112,9 +112,7 @@ def test_the_node_mounts_first_and_then_runs_its_daemons(
     path = tmp_path / "node.json"
     path.write_text(json.dumps(specification))
     done: list[object] = []
-    monkeypatch.setattr(
-        node.subprocess, "run", lambda argv, check: done.append(argv[-1])
-    )
+    monkeypatch.setattr(subprocess, "run", lambda argv, check: done.append(argv[-1]))
     monkeypatch.setattr(
         node,
         "supervise",
