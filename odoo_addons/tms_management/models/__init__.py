@@ -1,1 +1,22 @@
-from . import fleet_vehicle, tms_trip
+from . import (
+    fleet_vehicle,
+    gps_receipt,
+    hr_employee,
+    res_partner,
+    tms_consignment,
+    tms_demo,
+    tms_document,
+    tms_document_type,
+    tms_material,
+    tms_pod,
+    tms_route,
+    tms_trip,
+    tms_trip_checks,
+    tms_trip_event,
+    tms_trip_flow,
+    tms_trip_stop,
+    tracker,
+    tracker_publishing,
+    vehicle_position,
+    vehicle_position_map,
+)

@@ -2,7 +2,11 @@
 
 import re
 
-from odoo import api, models
+from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..compat import sql_constraints
+from .trip_transitions import OPEN_STATES
 
 _NOT_IN_TRUCK_NUMBER = re.compile(r"[^A-Z0-9]")
 
@@ -10,23 +14,94 @@ _NOT_IN_TRUCK_NUMBER = re.compile(r"[^A-Z0-9]")
 def normalise_truck_number(plate):
     """Return ``plate`` in upper case with letters and digits only.
 
-    ``"MH-12 ab 1234"`` becomes ``"MH12AB1234"``. A false value is returned as it is.
+    ``"MH-12 ab 1234"`` becomes ``"MH12AB1234"``; nothing that remains becomes
+    ``False``, so that vehicles without a number never clash with one another.
     """
-    return _NOT_IN_TRUCK_NUMBER.sub("", plate.upper()) if plate else plate
+    return _NOT_IN_TRUCK_NUMBER.sub("", (plate or "").upper()) or False
 
 
+@sql_constraints(
+    truck_number_unique=(
+        "EXCLUDE (license_plate WITH =) WHERE (active)",
+        "Another active vehicle has this truck number. "
+        "Archive that vehicle first or correct the number.",
+    ),
+    capacity_not_negative=(
+        "CHECK (capacity_kg >= 0)",
+        "The capacity of a vehicle cannot be negative.",
+    ),
+)
 class FleetVehicle(models.Model):
     _inherit = "fleet.vehicle"
 
+    license_plate = fields.Char(
+        string="Truck Number",
+        help="Kept in upper case with letters and digits only, as trackers send it.",
+    )
+    capacity_kg = fields.Float(string="Capacity (kg)", digits=(12, 1), tracking=True)
+    ownership = fields.Selection(
+        [("owned", "Owned"), ("outsourced", "Outsourced")],
+        default="owned",
+        required=True,
+        tracking=True,
+    )
+    owner_id = fields.Many2one(
+        "res.partner", help="Who an outsourced truck belongs to."
+    )
+    last_service_date = fields.Date(string="Last Service")
+    next_service_date = fields.Date(string="Next Service")
+    in_maintenance = fields.Boolean(
+        tracking=True, help="A vehicle in maintenance cannot be assigned or start."
+    )
+    trip_ids = fields.One2many("tms.trip", "vehicle_id", string="Trips")
+    open_trip_id = fields.Many2one("tms.trip", compute="_compute_open_trip_id")
+    availability = fields.Selection(
+        [
+            ("available", "Available"),
+            ("on_trip", "On trip"),
+            ("maintenance", "In maintenance"),
+        ],
+        compute="_compute_availability",
+        store=True,
+        index=True,
+    )
+    document_ids = fields.One2many("tms.document", "vehicle_id", string="Documents")
+
+    @api.depends("trip_ids.state")
+    def _compute_open_trip_id(self):
+        for vehicle in self:
+            vehicle.open_trip_id = vehicle.trip_ids.filtered(
+                lambda trip: trip.state in OPEN_STATES
+            )[:1]
+
+    @api.depends("trip_ids.state", "in_maintenance")
+    def _compute_availability(self):
+        for vehicle in self:
+            if any(trip.state in OPEN_STATES for trip in vehicle.trip_ids):
+                vehicle.availability = "on_trip"
+            elif vehicle.in_maintenance:
+                vehicle.availability = "maintenance"
+            else:
+                vehicle.availability = "available"
+
+    @api.constrains("ownership", "owner_id")
+    def _check_owner(self):
+        for vehicle in self:
+            if vehicle.ownership == "outsourced" and not vehicle.owner_id:
+                raise ValidationError(
+                    _("Name the owner of the outsourced vehicle %s.", vehicle.name)
+                )
+
     @api.model_create_multi
     def create(self, vals_list):
-        for vals in vals_list:
-            if vals.get("license_plate"):
-                vals["license_plate"] = normalise_truck_number(vals["license_plate"])
-        return super().create(vals_list)
+        return super().create([self._with_truck_number(vals) for vals in vals_list])
 
     def write(self, vals):
-        if vals.get("license_plate"):
-            plate = normalise_truck_number(vals["license_plate"])
-            vals = dict(vals, license_plate=plate)
-        return super().write(vals)
+        return super().write(self._with_truck_number(vals))
+
+    @api.model
+    def _with_truck_number(self, vals):
+        if "license_plate" not in vals:
+            return vals
+        plate = normalise_truck_number(vals["license_plate"])
+        return dict(vals, license_plate=plate)

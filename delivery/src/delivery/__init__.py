@@ -1,0 +1,1 @@
+"""Logic behind the steps of the delivery pipelines."""

@@ -1,0 +1,118 @@
+"""Command line of ``python -m delivery``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from delivery.advisories.records import AdvisoryDatabase
+from delivery.advisories.server import AdvisoryServer
+from delivery.dependencies import lock_check
+from delivery.dependencies.allow_list import read_allow_list
+from delivery.dependencies.gate import DEFAULT_MAX_AGE_DAYS, judge
+from delivery.dependencies.lock import read_pins
+from delivery.dependencies.report import AuditReport, ReportError
+from delivery.errors import DeliveryError
+from delivery.verdict import Outcome, Verdict
+
+USAGE_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    :returns: the exit status: 0 clean, 1 failed, 2 wrong input, 3 NOT CHECKED.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except DeliveryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    return status
+
+
+def _dependency_gate(options: argparse.Namespace) -> int:
+    pins = read_pins(options.requirements)
+    allowances = read_allow_list(options.allow_list) if options.allow_list else ()
+    advisories = options.advisories
+    newest = AdvisoryDatabase.open(advisories).newest if advisories else None
+    try:
+        report = AuditReport.read(options.report)
+    except ReportError as error:
+        verdict = Verdict(Outcome.NOT_CHECKED, str(error))
+    else:
+        verdict = judge(
+            report,
+            pins,
+            allowances,
+            today=datetime.now(UTC).date(),
+            newest_advisory=newest,
+            max_age_days=options.max_age_days,
+        )
+    print(verdict.render("dependency audit"))
+    return verdict.outcome.value
+
+
+def _advisories_serve(options: argparse.Namespace) -> int:
+    database = AdvisoryDatabase.open(options.source)
+    with AdvisoryServer(database, options.port) as server:
+        print(
+            f"{database.size} advisories up to {database.newest}: {server.url}",
+            flush=True,
+        )
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _lock_current(options: argparse.Namespace) -> int:
+    found = [line for source in options.sources for line in lock_check.problems(source)]
+    print("\n".join(found) or f"{len(options.sources)} locks match their sources")
+    return 1 if found else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m delivery", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    gate = commands.add_parser(
+        "dependency-gate",
+        help="judge a report of pip-audit: 0 clean, 1 failed, 3 NOT CHECKED",
+    )
+    gate.add_argument("--report", type=Path, required=True, help="pip-audit's JSON")
+    gate.add_argument("--requirements", type=Path, required=True, help="audited lock")
+    gate.add_argument("--allow-list", type=Path, help="accepted advisories, TOML")
+    gate.add_argument(
+        "--advisories",
+        type=Path,
+        default=os.environ.get("ADVISORIES") or None,
+        help="records the audit was made with; empty: a live service ($ADVISORIES)",
+    )
+    gate.add_argument(
+        "--max-age-days",
+        type=int,
+        default=DEFAULT_MAX_AGE_DAYS,
+        help="age from which such records are old (default: %(default)s)",
+    )
+    gate.set_defaults(run=_dependency_gate)
+
+    advisories = commands.add_parser("advisories", help="advisory records in a folder")
+    actions = advisories.add_subparsers(required=True, metavar="ACTION")
+    serve = actions.add_parser("serve", help="answer OSV queries on 127.0.0.1")
+    serve.add_argument("source", type=Path, help="folder or tar archive of records")
+    serve.add_argument("--port", type=int, default=0, help="default: any free port")
+    serve.set_defaults(run=_advisories_serve)
+
+    lock = commands.add_parser(
+        "lock-current", help="check .txt locks against .in files"
+    )
+    lock.add_argument("sources", type=Path, nargs="+", metavar="FILE.in")
+    lock.set_defaults(run=_lock_current)
+    return parser

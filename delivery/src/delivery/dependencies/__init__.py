@@ -1,0 +1,1 @@
+"""Locks of Python dependencies, and the gate that audits them."""

@@ -1,0 +1,93 @@
+"""Decides what pip-audit's report means.
+
+pip-audit alone cannot be the gate: it ends with status 0 when its service was out of
+reach and every package was skipped, and it knows neither owners nor expiry dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from delivery.dependencies.allow_list import Allowance
+from delivery.dependencies.lock import Pin
+from delivery.dependencies.report import AuditReport
+from delivery.verdict import Outcome, Verdict
+
+DEFAULT_MAX_AGE_DAYS = 7
+
+
+def judge(
+    report: AuditReport,
+    pins: Mapping[str, Pin],
+    allowances: Iterable[Allowance],
+    *,
+    today: date,
+    newest_advisory: date | None = None,
+    max_age_days: int = DEFAULT_MAX_AGE_DAYS,
+) -> Verdict:
+    """Verdict on a lock.
+
+    :param newest_advisory: day of the newest record where the audit used a folder of
+        records; None where it asked a live service.
+    :param max_age_days: days after which such records count as old.
+    """
+    allowances = tuple(allowances)
+    unaudited = _unaudited(report, pins)
+    age_days = (today - (newest_advisory or today)).days
+    stale = age_days > max_age_days
+    expired = [entry for entry in allowances if entry.expired(today)]
+    open_findings = [
+        finding
+        for finding in report.findings
+        if not any(entry.covers(finding) for entry in allowances)
+    ]
+    failures = [f"{entry}: expired on {entry.expires}" for entry in expired]
+    failures += map(str, open_findings)
+    # An entry can be called useless only where all was looked up in current data.
+    if not unaudited and not stale:
+        failures += [
+            f"{entry}: matches nothing, remove it"
+            for entry in allowances
+            if not any(entry.covers(finding) for finding in report.findings)
+        ]
+    if failures:
+        return Verdict(Outcome.FAILED, _count(failures, "finding"), tuple(failures))
+    if unaudited:
+        return Verdict(Outcome.NOT_CHECKED, _missing(unaudited, pins), tuple(unaudited))
+    accepted = f", {len(allowances)} allowed until they expire" if allowances else ""
+    clean = f"{_count(pins, 'package')}{accepted}"
+    if stale:
+        return Verdict(
+            Outcome.NOT_CHECKED,
+            f"clean against advisories of {newest_advisory}, newer ones NOT CHECKED "
+            f"({clean})",
+        )
+    return Verdict(Outcome.CLEAN, clean)
+
+
+def _unaudited(report: AuditReport, pins: Mapping[str, Pin]) -> list[str]:
+    """Pinned packages that were not looked up at their version, with the reason."""
+    lines = []
+    for name, pin in sorted(pins.items()):
+        if not pin.applies or report.audited.get(name) == pin.version:
+            continue
+        if name in report.skipped:
+            lines.append(f"{name} {pin.version}: skipped, {report.skipped[name]}")
+        elif name in report.audited:
+            lines.append(f"{name} {pin.version}: audited as {report.audited[name]}")
+        else:
+            lines.append(f"{name} {pin.version}: not in the report")
+    return lines
+
+
+def _missing(unaudited: list[str], pins: Mapping[str, Pin]) -> str:
+    expected = sum(pin.applies for pin in pins.values())
+    if len(unaudited) == expected:
+        return "nothing was audited; is an advisory service within reach?"
+    return f"{len(unaudited)} of {expected} packages were not audited"
+
+
+def _count(items: Iterable[object], noun: str) -> str:
+    number = len(list(items))
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,107 @@
+"""Command line: ``python3 -m devtools COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from devtools import run_commands
+from devtools.addon_tests import run_addon_tests
+from devtools.assets import ensure_assets
+from devtools.commands import running
+from devtools.errors import DevtoolsError
+from devtools.layout import Layout
+from devtools.odoo_source import VARIABLE
+from devtools.odoo_tree import inspect_tree
+from devtools.provision import provision
+from devtools.steps import Progress
+
+Command = Callable[[Layout, argparse.Namespace], int]
+
+
+def _setup(layout: Layout, options: argparse.Namespace) -> int:
+    start = time.monotonic()
+    provision(layout, with_tests=True)
+    print(f"set up in {time.monotonic() - start:.1f} s")
+    return 0
+
+
+def _assets(layout: Layout, options: argparse.Namespace) -> int:
+    made = ensure_assets(layout, Progress(sys.stdout).line)
+    print("front-end files installed" if made else "front-end files are up to date")
+    return 0
+
+
+def _test_18(layout: Layout, options: argparse.Namespace) -> int:
+    home = os.environ.get(VARIABLE)
+    if not home:
+        raise DevtoolsError(
+            "no Odoo 18.0 given", f"make test-18 {VARIABLE}=/path/to/odoo-18.0"
+        )
+    tree = inspect_tree(Path(home), f"{VARIABLE}={home}")
+    if tree.series != "18.0":
+        raise DevtoolsError(f"{home} is Odoo {tree.series}, not 18.0")
+    provision(layout, with_tests=True)
+    result = run_addon_tests(layout, tree)
+    print(result.summary())
+    return 0 if result.passed else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="devtools", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name: str, action: Command, about: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(action=action)
+        return command
+
+    add("setup", _setup, "set the checkout up: virtualenvs, Odoo, database template")
+    add("assets", _assets, "install the addon's front-end files from npm")
+    add("test-18", _test_18, f"run the addon's tests on the Odoo 18.0 in {VARIABLE}")
+    run = add("run", run_commands.run, "start everything and stay until Ctrl-C")
+    run.add_argument("--no-simulator", action="store_true", help="no moving fleet")
+    run.add_argument(
+        "--detach", action="store_true", help="come back once everything works"
+    )
+    run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    add("stop", run_commands.stop, "end everything that `run` started")
+    add("status", run_commands.status, "show what runs, where, and the logins")
+    add("reset", run_commands.reset, "stop, and delete the instance with its data")
+    return parser
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; answers the exit status."""
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return int(options.action(Layout.discover(), options))
+    except DevtoolsError as error:
+        for line in error.details:
+            print(f"    {line}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        running.end_all()
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing more may be written to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,3 @@
+"""GPS Ingestion Service: positions in, acknowledged after commit, pushed to Odoo."""
+
+__version__ = "1.0.0"

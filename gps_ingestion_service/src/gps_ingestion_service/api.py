@@ -1,0 +1,52 @@
+"""What the routes of every domain share: error schemas and their examples."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class ErrorDetail(BaseModel):
+    """A stable code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """The body of every error."""
+
+    error: ErrorDetail
+
+
+_MEANINGS = {
+    400: ("the request cannot be read", "invalid_json"),
+    401: ("no token, or a wrong one", "invalid_token"),
+    403: ("the device is disabled", "device_disabled"),
+    404: ("there is no such device", "unknown_device"),
+    409: ("the version is stale or taken", "stale_version"),
+    413: ("the body or the number of rows is too large", "body_too_large"),
+    415: ("the content type is not supported", "unsupported_media_type"),
+    422: ("a parameter or a field is wrong", "invalid_request"),
+    503: ("nothing was stored; send it again after Retry-After", "storage_unavailable"),
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI ``responses`` of these statuses."""
+    return {
+        status: {
+            "model": ErrorBody,
+            "description": _MEANINGS[status][0],
+            "content": {
+                "application/json": {
+                    "example": {
+                        "error": {
+                            "code": _MEANINGS[status][1],
+                            "message": _MEANINGS[status][0],
+                        }
+                    }
+                }
+            },
+        }
+        for status in statuses
+    }

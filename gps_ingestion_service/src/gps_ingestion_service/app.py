@@ -1,0 +1,162 @@
+"""The application: routes, error bodies, and the parts that live with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from gps_ingestion_service import __version__
+from gps_ingestion_service.auth import Credentials
+from gps_ingestion_service.database import Database
+from gps_ingestion_service.decoders import DecodeError
+from gps_ingestion_service.devices.endpoints import router as devices_router
+from gps_ingestion_service.devices.registry import DeviceRegistry
+from gps_ingestion_service.devices.service import Provisioning
+from gps_ingestion_service.errors import ServiceError, as_service_error, error_response
+from gps_ingestion_service.health.endpoints import router as health_router
+from gps_ingestion_service.health.service import Health
+from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.observability.middleware import RequestContext
+from gps_ingestion_service.partitions import PartitionKeeper
+from gps_ingestion_service.positions.endpoints import ingest_router, read_router
+from gps_ingestion_service.positions.group_commit import GroupCommit
+from gps_ingestion_service.positions.repository import FixStore
+from gps_ingestion_service.positions.service import Ingestion, Reading
+from gps_ingestion_service.push.client import OdooClient
+from gps_ingestion_service.push.service import Pusher
+from gps_ingestion_service.settings import Settings
+from gps_ingestion_service.state import State
+from gps_ingestion_service.time_policy import TimePolicy
+
+_RESTART_S = 5.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def build_state(settings: Settings, metrics: Metrics) -> State:
+    """Put the parts together; nothing is opened yet."""
+    database = Database(settings)
+    registry = DeviceRegistry(database, metrics)
+    group_commit = GroupCommit(
+        FixStore(database, settings.connect_timeout_s).store,
+        metrics,
+        settings.queue_max_rows,
+        settings.commit_max_rows,
+    )
+    time_policy = TimePolicy(
+        max_future=timedelta(seconds=settings.max_future_s),
+        max_age=timedelta(days=settings.max_age_days),
+    )
+    return State(
+        settings=settings,
+        metrics=metrics,
+        credentials=Credentials(settings.admin_token, settings.ingest_token),
+        database=database,
+        registry=registry,
+        provisioning=Provisioning(database, registry),
+        group_commit=group_commit,
+        ingestion=Ingestion(registry, group_commit, time_policy, metrics),
+        reading=Reading(database),
+        health=Health(database, registry, metrics),
+    )
+
+
+@asynccontextmanager
+async def running(state: State) -> AsyncIterator[None]:
+    """Open what the state holds and run its background tasks.
+
+    On the way out the accepted rows are committed first, then everything closes.
+    """
+    settings = state.settings
+    async with AsyncExitStack() as stack:
+        await state.database.open()
+        stack.push_async_callback(state.database.close)
+        keeper = PartitionKeeper(
+            state.database, state.metrics, settings.partitions_ahead_days
+        )
+        tasks = [
+            asyncio.create_task(_supervise("registry", state.registry.follow)),
+            asyncio.create_task(_supervise("partitions", keeper.run)),
+        ]
+        if settings.odoo_url and settings.odoo_hmac_secret is not None:
+            http = await stack.enter_async_context(
+                httpx.AsyncClient(timeout=settings.push_timeout_s, trust_env=False)
+            )
+            client = OdooClient(
+                http, settings.odoo_url, settings.odoo_hmac_secret.get_secret_value()
+            )
+            pusher = Pusher(
+                state.database,
+                client,
+                state.metrics,
+                settings.push_interval_s,
+                settings.push_backoff_max_s,
+            )
+            tasks.append(asyncio.create_task(_supervise("push", pusher.run)))
+        stack.push_async_callback(_cancel, tasks)
+        writer = asyncio.create_task(state.group_commit.run(), name="group commit")
+        log.info("started", version=__version__, pushes=bool(settings.odoo_url))
+        yield
+        state.group_commit.close()
+        await writer
+    log.info("stopped")
+
+
+async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a background task for ever: a mistake in it is logged, not fatal."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("task_failed", task=name)
+        await asyncio.sleep(_RESTART_S)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application of one service with these settings."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = build_state(settings, metrics)
+        app.state.gps = state
+        async with running(state):
+            yield
+
+    app = FastAPI(
+        title="GPS Ingestion Service",
+        version=__version__,
+        description=(
+            "Takes the positions of a fleet, acknowledges each after it is committed, "
+            "and pushes the newest per vehicle to Odoo."
+        ),
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.add_middleware(RequestContext, metrics=metrics)
+
+    async def on_error(_request: Request, error: Exception) -> JSONResponse:
+        refusal = as_service_error(error)
+        metrics.refused_requests.labels(refusal.code).inc()
+        return error_response(refusal)
+
+    for kind in (ServiceError, DecodeError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, on_error)
+    # The history belongs to the positions but lies under the devices' path.
+    for router in (ingest_router, read_router, devices_router, health_router):
+        app.include_router(router)
+    return app

@@ -1,0 +1,63 @@
+"""Tokens: how they are read, hashed and compared."""
+
+import hashlib
+import hmac
+import secrets
+
+from pydantic import SecretStr
+
+from gps_ingestion_service.errors import Unauthorised
+
+_MISSING = "send the header Authorization: Bearer <token>"
+
+
+def digest(token: str) -> bytes:
+    """SHA-256 of a token: all that is kept of it.
+
+    A plain hash suffices because tokens are random; they are not passwords.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def new_token() -> str:
+    """A device token of 256 random bits."""
+    return f"gps_{secrets.token_urlsafe(32)}"
+
+
+def bearer_token(header: str | None) -> str | None:
+    """The token of an ``Authorization`` header, None where it holds none."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def matches(token: str, token_digest: bytes | None) -> bool:
+    """Whether ``token`` is the one behind ``token_digest``, in constant time."""
+    return token_digest is not None and hmac.compare_digest(digest(token), token_digest)
+
+
+class Credentials:
+    """The tokens of the settings, as digests."""
+
+    def __init__(self, admin_token: SecretStr, ingest_token: SecretStr | None) -> None:
+        self._admin = digest(admin_token.get_secret_value())
+        self._ingest = digest(ingest_token.get_secret_value()) if ingest_token else None
+
+    def require_admin(self, header: str | None) -> None:
+        """Raise :class:`Unauthorised` unless the header holds the admin token."""
+        token = bearer_token(header)
+        if token is None:
+            raise Unauthorised(_MISSING)
+        if not matches(token, self._admin):
+            raise Unauthorised("this is not the admin token")
+
+    def is_ingest(self, token: str) -> bool:
+        """Whether the token is that of a gateway."""
+        return matches(token, self._ingest)
+
+
+def require_token(header: str | None) -> str:
+    """The bearer token of a request, or :class:`Unauthorised`."""
+    token = bearer_token(header)
+    if token is None:
+        raise Unauthorised(_MISSING)
+    return token

@@ -1,0 +1,142 @@
+"""``serve``, ``migrate`` and ``decode``."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, NoReturn
+
+import msgspec
+import uvicorn
+from prometheus_client import disable_created_metrics
+
+from gps_ingestion_service import schema
+from gps_ingestion_service.app import create_app
+from gps_ingestion_service.database import is_outage
+from gps_ingestion_service.decoders import DECODERS, DecodeError
+from gps_ingestion_service.fix import Fix, Rejection
+from gps_ingestion_service.observability import logging
+from gps_ingestion_service.settings import (
+    DatabaseSettings,
+    Settings,
+    SettingsError,
+    load,
+)
+
+_MAX_ROWS = 100_000
+# Longer than a request waits for its commit, shorter than an orchestrator does.
+_GRACE_S = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except SettingsError as error:
+        print(f"gps_ingestion_service: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gps_ingestion_service", description=__doc__
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the HTTP service")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=_port, default=8070)
+    serve.set_defaults(run=_serve)
+    migrate = commands.add_parser("migrate", help="bring the schema up to date")
+    migrate.set_defaults(run=_migrate)
+    decode = commands.add_parser(
+        "decode", help="print the fixes of one message, a JSON object a line"
+    )
+    decode.add_argument("protocol", choices=sorted(DECODERS))
+    decode.add_argument("message", help="the message, or - to read it from stdin")
+    decode.set_defaults(run=_decode)
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError("must be between 1 and 65535")
+    return port
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = load(Settings)
+    logging.configure(settings.log_level)
+    # Twice the series for a time that Prometheus does not use.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    # uvicorn passes the signal on once it has shut down; that is a clean end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=options.host,
+            port=options.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+    server.run()
+    return 0 if server.started else 1
+
+
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    settings = load(DatabaseSettings)
+    logging.configure("info")
+    try:
+        revision = asyncio.run(schema.migrate(settings))
+    except Exception as error:
+        if not is_outage(error.__cause__ or error):
+            raise
+        print(
+            f"gps_ingestion_service: the database cannot be migrated: {error}; "
+            "check GPS_DATABASE_URL and that PostgreSQL runs",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"the schema is at revision {revision}")
+    return 0
+
+
+def _decode(options: argparse.Namespace) -> int:
+    text = sys.stdin.read() if options.message == "-" else options.message
+    decoder = DECODERS[options.protocol]
+    try:
+        decoded = decoder.decode(decoder.from_text(text), datetime.now(UTC), _MAX_ROWS)
+    except (DecodeError, ValueError) as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 1
+    status = 0
+    for row in decoded.rows:
+        if isinstance(row, Rejection):
+            print(f"refused: {row.code}: {row.reason}", file=sys.stderr)
+            status = 1
+        else:
+            print(msgspec.json.encode(_printable(row)).decode())
+    return status
+
+
+def _printable(fix: Fix) -> dict[str, Any]:
+    values = msgspec.structs.asdict(fix)
+    values["timestamp"] = values.pop("fix_time")
+    return {key: value for key, value in values.items() if value not in (None, {})}

@@ -1,0 +1,182 @@
+"""OsmAnd and Traccar Client up to 8: one fix in a query string or a form.
+
+Source: the parameters that Traccar documents for its OsmAnd protocol. Speed comes in
+knots; a time without a zone is UTC; without a time, the fix is of now; without a
+position, the message is a keep-alive.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from gps_ingestion_service.decoders import fields
+from gps_ingestion_service.decoders.base import (
+    Decoded,
+    DecodeError,
+    Decoder,
+    Message,
+)
+from gps_ingestion_service.decoders.fields import FieldError
+from gps_ingestion_service.fix import Fix
+
+_MAX_PARAMETERS = 200
+# The token is a credential, not data: it must never reach a stored attribute.
+_MODELLED = frozenset(
+    "id deviceid token lat lon location timestamp speed bearing heading altitude "
+    "accuracy".split()
+)
+_NUMERIC = frozenset({"hdop", "batt"})
+_BOOLEAN = frozenset({"charge", "valid"})
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+Parameters = dict[str, list[str]]
+
+
+def decode(message: Message, received_at: datetime, _max_rows: int) -> Decoded:
+    """Read one fix or keep-alive.
+
+    Raises:
+        DecodeError: ``missing_field`` without ``id``; wrong encoding or form.
+    """
+    parameters = _parameters(message)
+    device_id = _first(parameters, "id", "deviceid")
+    if device_id is None:
+        raise DecodeError("missing_field", "id (or deviceid) is required")
+    try:
+        position = _position(parameters)
+        if position is None:
+            return Decoded(rows=[], device_id=device_id)
+        fix = _fix(parameters, position, received_at, device_id)
+    except FieldError as error:
+        return Decoded(rows=[error.rejection], device_id=device_id)
+    return Decoded(rows=[fix], device_id=device_id)
+
+
+def _parameters(message: Message) -> Parameters:
+    parameters: Parameters = {}
+    try:
+        form = message.body.decode("ascii").strip()
+        pairs = [
+            pair
+            for text in (message.query, form)
+            for pair in parse_qsl(
+                text,
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_MAX_PARAMETERS,
+            )
+        ]
+    except UnicodeDecodeError:
+        raise DecodeError(
+            "invalid_encoding", "the parameters are not percent-encoded UTF-8"
+        ) from None
+    except ValueError:
+        raise DecodeError(
+            "too_many_parameters", f"at most {_MAX_PARAMETERS} parameters are read"
+        ) from None
+    for key, value in pairs:
+        parameters.setdefault(key, []).append(value)
+    return parameters
+
+
+def _first(parameters: Parameters, *names: str) -> str | None:
+    for name in names:
+        for value in parameters.get(name, ()):
+            if value.strip():
+                return value.strip()
+    return None
+
+
+def _position(parameters: Parameters) -> tuple[float, float] | None:
+    latitude = _first(parameters, "lat")
+    longitude = _first(parameters, "lon")
+    location = _first(parameters, "location")
+    if latitude is None and longitude is None:
+        if location is None:
+            return None
+        latitude, comma, longitude = location.partition(",")
+        if not comma:
+            raise FieldError("invalid_type", "location", "location must be lat,lon")
+    if latitude is None:
+        fields.missing("lat")
+    if longitude is None:
+        fields.missing("lon")
+    return (
+        fields.latitude(fields.parse_number(latitude, "lat"), "lat"),
+        fields.longitude(fields.parse_number(longitude, "lon"), "lon"),
+    )
+
+
+def _fix(
+    parameters: Parameters,
+    position: tuple[float, float],
+    received_at: datetime,
+    device_id: str,
+) -> Fix:
+    knots = fields.unless_negative(_number(parameters, "speed"))
+    return Fix(
+        device_id=device_id,
+        latitude=position[0],
+        longitude=position[1],
+        fix_time=_time(_first(parameters, "timestamp"), received_at),
+        speed=fields.speed(
+            knots * fields.MPS_PER_KNOT if isinstance(knots, float) else None
+        ),
+        course=fields.course(
+            fields.unless_negative(_number(parameters, "bearing", "heading")),
+            "bearing",
+        ),
+        altitude=fields.altitude(_number(parameters, "altitude")),
+        accuracy=fields.accuracy(
+            fields.unless_negative(_number(parameters, "accuracy"))
+        ),
+        attributes=fields.attributes(_attributes(parameters)),
+    )
+
+
+def _number(parameters: Parameters, *names: str) -> float | None:
+    text = _first(parameters, *names)
+    return None if text is None else fields.parse_number(text, names[0])
+
+
+def _time(text: str | None, received_at: datetime) -> datetime:
+    if text is None:
+        return received_at
+    try:
+        return fields.epoch(fields.parse_number(text, "timestamp"))
+    except FieldError as error:
+        if error.rejection.code != "invalid_type":
+            raise
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return fields.timestamp(text)
+
+
+def _attributes(parameters: Parameters) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, values in parameters.items():
+        if key not in _MODELLED:
+            read = [_attribute(key, value) for value in values]
+            result[key] = read[0] if len(read) == 1 else read
+    return result
+
+
+def _attribute(key: str, value: str) -> float | bool | str:
+    if key in _BOOLEAN:
+        return _TRUTH.get(value.strip().lower(), value)
+    if key in _NUMERIC:
+        try:
+            return fields.parse_number(value, key)
+        except FieldError:
+            # An odd battery level is no reason to lose the position beside it.
+            return value
+    return value
+
+
+DECODER = Decoder(
+    name="osmand",
+    decode=decode,
+    recognises=lambda message: True,
+    from_text=lambda text: Message(query=text.partition("?")[2] or text),
+)

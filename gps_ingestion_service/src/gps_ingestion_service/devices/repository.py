@@ -1,0 +1,165 @@
+"""SQL of the devices."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from gps_ingestion_service.database import Executor
+
+CHANNEL = "gps_device"
+
+_COLUMNS = "id, device_id, vehicle_identifier, enabled, version, token_hash"
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device as the service knows it; ``id`` is its short key in the tables."""
+
+    id: int
+    device_id: str
+    vehicle_identifier: str
+    enabled: bool
+    version: int
+    token_hash: bytes | None = None
+
+
+class DeviceRow(msgspec.Struct, frozen=True):
+    """A device with the time of its newest fix."""
+
+    device: Device
+    last_fix_time: datetime | None
+
+
+def _device(record: asyncpg.Record) -> Device:
+    return Device(
+        id=record["id"],
+        device_id=record["device_id"],
+        vehicle_identifier=record["vehicle_identifier"],
+        enabled=record["enabled"],
+        version=record["version"],
+        token_hash=record["token_hash"],
+    )
+
+
+async def load_all(connection: Executor) -> list[Device]:
+    """Every device."""
+    records = await connection.fetch(f"SELECT {_COLUMNS} FROM device")
+    return [_device(record) for record in records]
+
+
+async def find(connection: Executor, device_ids: Sequence[str]) -> list[Device]:
+    """The devices of these ids that exist."""
+    records = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM device " "WHERE device_id = ANY($1::text[])",
+        list(device_ids),
+    )
+    return [_device(record) for record in records]
+
+
+async def find_by_vehicle(
+    connection: Executor, vehicle_identifiers: Sequence[str]
+) -> list[Device]:
+    """The devices of these vehicles."""
+    records = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM device " "WHERE vehicle_identifier = ANY($1::text[])",
+        list(vehicle_identifiers),
+    )
+    return [_device(record) for record in records]
+
+
+async def page(connection: Executor, after: str, limit: int) -> list[DeviceRow]:
+    """At most ``limit`` devices whose id comes after ``after``."""
+    records = await connection.fetch(
+        """
+        SELECT d.id, d.device_id, d.vehicle_identifier, d.enabled, d.version,
+               d.token_hash, p.fix_time
+        FROM device d LEFT JOIN last_position p ON p.device = d.id
+        WHERE d.device_id > $1
+        ORDER BY d.device_id
+        LIMIT $2
+        """,
+        after,
+        limit,
+    )
+    return [DeviceRow(_device(record), record["fix_time"]) for record in records]
+
+
+async def insert(
+    connection: Executor,
+    device_id: str,
+    vehicle_identifier: str,
+    enabled: bool,
+    version: int,
+) -> bool:
+    """Create a device; False where it exists."""
+    record = await connection.fetchrow(
+        """
+        INSERT INTO device (device_id, vehicle_identifier, enabled, version)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (device_id) DO NOTHING
+        RETURNING id
+        """,
+        device_id,
+        vehicle_identifier,
+        enabled,
+        version,
+    )
+    return record is not None
+
+
+async def lock(connection: Executor, device_id: str) -> Device | None:
+    """The device, locked until the transaction ends."""
+    record = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM device WHERE device_id = $1 FOR UPDATE",
+        device_id,
+    )
+    return None if record is None else _device(record)
+
+
+async def update(
+    connection: Executor,
+    device_id: str,
+    vehicle_identifier: str,
+    enabled: bool,
+    version: int,
+) -> None:
+    """Change a device that :func:`lock` holds."""
+    await connection.execute(
+        """
+        UPDATE device
+        SET vehicle_identifier = $2, enabled = $3, version = $4, updated_at = now()
+        WHERE device_id = $1
+        """,
+        device_id,
+        vehicle_identifier,
+        enabled,
+        version,
+    )
+
+
+async def set_token(connection: Executor, device_id: str, token_hash: bytes) -> bool:
+    """Replace the token of a device; False where there is no such device."""
+    record = await connection.fetchrow(
+        """
+        UPDATE device SET token_hash = $2, updated_at = now()
+        WHERE device_id = $1
+        RETURNING id
+        """,
+        device_id,
+        token_hash,
+    )
+    return record is not None
+
+
+async def announce(connection: Executor, device_id: str) -> None:
+    """Tell every replica, at commit, that this device changed."""
+    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, device_id)
+
+
+async def last_fix_time(connection: Executor, device: int) -> datetime | None:
+    """Time of the device's newest fix."""
+    value: datetime | None = await connection.fetchval(
+        "SELECT fix_time FROM last_position WHERE device = $1", device
+    )
+    return value

@@ -1,0 +1,50 @@
+"""Bodies of the provisioning API."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DeviceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+VehicleIdentifier = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z0-9]{1,32}$",
+        description="truck number, upper case, letters and digits only",
+        examples=["MH12AB1234"],
+    ),
+]
+
+
+class DeviceSpec(BaseModel):
+    """What a device should be, at a version that its owner counts up."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    vehicle_identifier: VehicleIdentifier
+    version: Annotated[int, Field(ge=0, le=2**62, examples=[1])]
+    enabled: bool = True
+
+
+class DeviceView(BaseModel):
+    """A device as the API shows it."""
+
+    device_id: Annotated[str, Field(examples=["356307042441013"])]
+    vehicle_identifier: Annotated[str, Field(examples=["MH12AB1234"])]
+    enabled: bool
+    version: int
+    has_token: bool
+    last_fix_time: datetime | None
+
+
+class DevicePage(BaseModel):
+    """Devices in the order of their id; ``next`` continues after the last."""
+
+    devices: list[DeviceView]
+    next: str | None
+
+
+class IssuedToken(BaseModel):
+    """A device token, shown this once."""
+
+    token: str

@@ -1,0 +1,111 @@
+"""Provisioning: idempotent, versioned, and known to every replica at once."""
+
+from datetime import datetime
+
+from gps_ingestion_service import auth
+from gps_ingestion_service.database import Database
+from gps_ingestion_service.devices import repository
+from gps_ingestion_service.devices.registry import DeviceRegistry
+from gps_ingestion_service.devices.repository import Device, DeviceRow
+from gps_ingestion_service.devices.schemas import DeviceSpec
+from gps_ingestion_service.errors import ServiceError
+
+
+def unknown_device(device_id: str) -> ServiceError:
+    """404 for an id that no device has."""
+    return ServiceError(404, "unknown_device", f"there is no device {device_id}")
+
+
+class Provisioning:
+    """Creates and changes devices and issues their tokens."""
+
+    def __init__(self, database: Database, registry: DeviceRegistry) -> None:
+        self._database = database
+        self._registry = registry
+
+    async def put(self, device_id: str, spec: DeviceSpec) -> tuple[DeviceRow, bool]:
+        """Make the device be ``spec``; True with it where it is new.
+
+        Raises:
+            ServiceError: 409 ``stale_version`` below the stored version, 409
+                ``version_conflict`` for other content under the same version.
+        """
+        async with self._database.query() as connection:
+            async with connection.transaction():
+                created = await repository.insert(
+                    connection,
+                    device_id,
+                    spec.vehicle_identifier,
+                    spec.enabled,
+                    spec.version,
+                )
+                if not created:
+                    device = await repository.lock(connection, device_id)
+                    if device is not None and _is_news(device, spec):
+                        await repository.update(
+                            connection,
+                            device_id,
+                            spec.vehicle_identifier,
+                            spec.enabled,
+                            spec.version,
+                        )
+                await repository.announce(connection, device_id)
+        await self._registry.reload([device_id])
+        return await self._row(device_id), created
+
+    async def issue_token(self, device_id: str) -> str:
+        """A new token for the device; the one before it is void at once."""
+        token = auth.new_token()
+        async with self._database.query() as connection:
+            async with connection.transaction():
+                found = await repository.set_token(
+                    connection, device_id, auth.digest(token)
+                )
+                await repository.announce(connection, device_id)
+        if not found:
+            raise unknown_device(device_id)
+        await self._registry.reload([device_id])
+        return token
+
+    async def page(self, after: str, limit: int) -> tuple[list[DeviceRow], str | None]:
+        """Devices after an id, and the id to continue after."""
+        async with self._database.query() as connection:
+            rows = await repository.page(connection, after, limit + 1)
+        more = rows[limit - 1].device.device_id if len(rows) > limit else None
+        return rows[:limit], more
+
+    async def find(self, device_id: str) -> Device:
+        """The device of that id, or 404."""
+        await self._registry.look_up([device_id], [])
+        device = self._registry.device(device_id)
+        if device is None:
+            raise unknown_device(device_id)
+        return device
+
+    async def _row(self, device_id: str) -> DeviceRow:
+        device = await self.find(device_id)
+        async with self._database.query() as connection:
+            last: datetime | None = await repository.last_fix_time(
+                connection, device.id
+            )
+        return DeviceRow(device, last)
+
+
+def _is_news(device: Device, spec: DeviceSpec) -> bool:
+    if spec.version < device.version:
+        raise ServiceError(
+            409,
+            "stale_version",
+            f"version {spec.version} is older than the stored {device.version}",
+        )
+    same = (device.vehicle_identifier, device.enabled) == (
+        spec.vehicle_identifier,
+        spec.enabled,
+    )
+    if spec.version == device.version and not same:
+        raise ServiceError(
+            409,
+            "version_conflict",
+            f"version {spec.version} is stored with other content; raise the version",
+        )
+    return spec.version > device.version

@@ -1,0 +1,106 @@
+"""Errors that a client sees: a status, a stable code and what to do next."""
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from gps_ingestion_service.decoders import DecodeError
+
+
+class ServiceError(Exception):
+    """Refusal of a whole request.
+
+    ``retry_after_s`` becomes the ``Retry-After`` header and tells a device to keep
+    its data and try again.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class StorageUnavailable(ServiceError):
+    """The database cannot commit now; nothing of the request counts as accepted."""
+
+    def __init__(self, message: str = "the database cannot be written now") -> None:
+        super().__init__(
+            503,
+            "storage_unavailable",
+            f"{message}; keep the data and send it again",
+            retry_after_s=5,
+        )
+
+
+class QueueFull(ServiceError):
+    """More rows wait for a commit than the service is willing to hold."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "queue_full",
+            "too many rows wait to be stored; keep the data and send it again",
+            retry_after_s=1,
+        )
+
+
+class NotReady(ServiceError):
+    """The service runs but has not loaded what it needs to answer."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, "not_ready", message, retry_after_s=5)
+
+
+class Unauthorised(ServiceError):
+    """No token, or one that does not open this route."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(401, "invalid_token", message)
+
+
+def error_response(error: ServiceError) -> JSONResponse:
+    """The body and headers that every error of the service has."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(
+        {"error": {"code": error.code, "message": error.message}},
+        status_code=error.status,
+        headers=headers,
+    )
+
+
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def as_service_error(error: Exception) -> ServiceError:
+    """Any refusal that a route, a decoder or the framework raises, in our own form."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, DecodeError):
+        return ServiceError(error.status, error.code, error.message)
+    if isinstance(error, RequestValidationError):
+        return ServiceError(422, "invalid_request", _explain(error))
+    if isinstance(error, HTTPException):
+        code = _HTTP_CODES.get(error.status_code, "http_error")
+        return ServiceError(error.status_code, code, str(error.detail))
+    raise error
+
+
+def _explain(error: RequestValidationError) -> str:
+    """Which parameter or field is wrong and why, without repeating its value."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in error.errors()
+    )

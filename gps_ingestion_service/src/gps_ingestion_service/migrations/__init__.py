@@ -1,0 +1,1 @@
+"""Schema migrations: plain SQL, forward only, run by alembic under a lock."""

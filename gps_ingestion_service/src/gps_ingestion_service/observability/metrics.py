@@ -1,0 +1,131 @@
+"""Prometheus metrics that answer: is it losing fixes, or lagging?"""
+
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+)
+
+_LATENCY_S = (
+    (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5) + (1.0, 2.5, 5.0, 10.0)
+)  # fmt: skip
+_AGE_S = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
+_ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+class Metrics:
+    """All metrics of one service, on a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+            registry.register(collector)
+        self._requests(registry)
+        self._storage(registry)
+        self._push(registry)
+
+    def _requests(self, registry: CollectorRegistry) -> None:
+        self.fixes = Counter(
+            "gps_fixes",
+            "Rows by what became of them: accepted, duplicate, rejected",
+            ["status"],
+            registry=registry,
+        )
+        self.rejected = Counter(
+            "gps_fixes_rejected", "Rejected rows by code", ["code"], registry=registry
+        )
+        self.flagged = Counter(
+            "gps_fixes_flagged",
+            "Accepted fixes that look wrong",
+            ["flag"],
+            registry=registry,
+        )
+        self.refused_requests = Counter(
+            "gps_requests_refused",
+            "Requests refused as a whole, by code",
+            ["code"],
+            registry=registry,
+        )
+        self.http = Histogram(
+            "gps_http_request_seconds",
+            "Time to answer a request",
+            ["method", "route", "status"],
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.fix_age = Histogram(
+            "gps_fix_age_seconds",
+            "Age of a fix when it was accepted: received minus fix time",
+            buckets=_AGE_S,
+            registry=registry,
+        )
+        self.last_accepted = Gauge(
+            "gps_last_accepted_timestamp_seconds",
+            "Unix time at which a fix was last accepted",
+            registry=registry,
+        )
+
+    def _storage(self, registry: CollectorRegistry) -> None:
+        self.commit = Histogram(
+            "gps_commit_seconds",
+            "Time of one group commit",
+            ["outcome"],
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.commit_rows = Histogram(
+            "gps_commit_rows", "Rows of one commit", buckets=_ROWS, registry=registry
+        )
+        self.queue_rows = Gauge(
+            "gps_queue_rows", "Rows that wait for a commit", registry=registry
+        )
+        self.devices = Gauge(
+            "gps_devices", "Devices in the loaded registry", registry=registry
+        )
+        self.database_up = Gauge(
+            "gps_database_up", "1 when the database answered", registry=registry
+        )
+        self.partitions_ahead = Gauge(
+            "gps_partitions_ahead_days",
+            "Days after today that have a partition",
+            registry=registry,
+        )
+
+    def _push(self, registry: CollectorRegistry) -> None:
+        self.pushed = Counter(
+            "gps_push_positions",
+            "Positions by Odoo's answer, or by why there was none",
+            ["result"],
+            registry=registry,
+        )
+        self.push_calls = Histogram(
+            "gps_push_seconds",
+            "Time of one call to Odoo",
+            ["outcome"],
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.push_lag = Histogram(
+            "gps_push_lag_seconds",
+            "Time from receipt of a fix until Odoo stored it",
+            buckets=_AGE_S,
+            registry=registry,
+        )
+        self.outbox = Gauge(
+            "gps_outbox_positions",
+            "Positions that wait for Odoo: due, or deferred after a refusal",
+            ["state"],
+            registry=registry,
+        )
+        self.outbox_age = Gauge(
+            "gps_outbox_oldest_seconds",
+            "How long the longest-waiting due position has waited",
+            registry=registry,
+        )
+        self.push_leader = Gauge(
+            "gps_push_leader", "1 in the replica that pushes", registry=registry
+        )

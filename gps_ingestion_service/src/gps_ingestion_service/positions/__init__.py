@@ -1,0 +1,1 @@
+"""Positions: taken in, stored once, read back."""

@@ -1,0 +1,174 @@
+"""Routes that take positions in and give them out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.security import HTTPBearer
+from pydantic import AwareDatetime
+
+from gps_ingestion_service import decoders
+from gps_ingestion_service.api import errors
+from gps_ingestion_service.devices.endpoints import admin_scheme
+from gps_ingestion_service.devices.schemas import DeviceId
+from gps_ingestion_service.errors import ServiceError
+from gps_ingestion_service.fix import Status, Verdict
+from gps_ingestion_service.positions.requests import (
+    cursor_time,
+    device_sender,
+    native_sender,
+    read_message,
+)
+from gps_ingestion_service.positions.schemas import (
+    ANSWER_EXAMPLE,
+    NATIVE_BODY,
+    IngestAnswer,
+    PositionPage,
+    PositionView,
+)
+from gps_ingestion_service.state import StateDep, require_admin
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime(9999, 1, 1, tzinfo=UTC)
+_INSTANT = timedelta(microseconds=1)
+
+sender_scheme = HTTPBearer(auto_error=False, scheme_name="device or ingest token")
+ingest_router = APIRouter(tags=["ingestion"])
+read_router = APIRouter(
+    tags=["positions"],
+    dependencies=[Depends(admin_scheme), Depends(require_admin)],
+    responses=errors(401, 422, 503),
+)
+
+
+def answer(verdicts: Sequence[Verdict]) -> Response:
+    """The native answer: counts, and one verdict per row."""
+    statuses = [verdict.status for verdict in verdicts]
+    body = {
+        "accepted": statuses.count(Status.ACCEPTED),
+        "duplicates": statuses.count(Status.DUPLICATE),
+        "rejected": statuses.count(Status.REJECTED),
+        "results": verdicts,
+    }
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+@ingest_router.post(
+    "/v1/positions",
+    dependencies=[Depends(sender_scheme)],
+    response_model=IngestAnswer,
+    responses={
+        200: {
+            "description": "a verdict per row, sent after commit",
+            "content": {"application/json": {"example": ANSWER_EXAMPLE}},
+        },
+        **errors(400, 401, 403, 413, 415, 503),
+    },
+    openapi_extra=NATIVE_BODY,
+)
+async def receive_positions(request: Request, state: StateDep) -> Response:
+    """Take a batch in the native format. A bad row is rejected by name and never
+    refuses the others."""
+    sender = native_sender(state, request)
+    message = await read_message(request, state.settings.max_body_bytes)
+    received_at = datetime.now(UTC)
+    decoded = decoders.DECODERS["native"].decode(
+        message, received_at, state.settings.max_rows
+    )
+    return answer(await state.ingestion.ingest(decoded.rows, sender, received_at))
+
+
+async def receive_from_device(request: Request, state: StateDep) -> Response:
+    """Take a position as OsmAnd and Traccar Client send it: query or form, or the JSON
+    of Traccar Client 9 and later, told apart by content. A message without a position
+    is a keep-alive. Refused with 400 when nothing in it could be stored."""
+    message = await read_message(request, state.settings.max_body_bytes)
+    received_at = datetime.now(UTC)
+    decoder = decoders.recognise(message)
+    decoded = decoder.decode(message, received_at, state.settings.max_rows)
+    sender = device_sender(state, request, decoder, decoded)
+    verdicts = await state.ingestion.ingest(decoded.rows, sender, received_at)
+    if verdicts and all(item.status is Status.REJECTED for item in verdicts):
+        first = verdicts[0]
+        raise ServiceError(400, str(first.code), str(first.reason))
+    return answer(verdicts)
+
+
+for _path in ("/v1/osmand", "/"):
+    for _method in ("GET", "POST"):
+        ingest_router.add_api_route(
+            _path,
+            receive_from_device,
+            methods=[_method],
+            operation_id=f"{_method.lower()}_{_path.strip('/').replace('/', '_')}",
+            dependencies=[Depends(sender_scheme)],
+            response_model=IngestAnswer,
+            responses=errors(400, 401, 403, 404, 413, 415, 503),
+            openapi_extra={
+                "parameters": [
+                    {
+                        "name": name,
+                        "in": "query",
+                        "required": False,
+                        "schema": {"type": "string"},
+                        "description": meaning,
+                        "example": example,
+                    }
+                    for name, meaning, example in (
+                        ("id", "device id; required in a query", "356307042441013"),
+                        ("token", "device token, never logged", "gps_..."),
+                        ("lat", "degrees", "18.5204"),
+                        ("lon", "degrees", "73.8567"),
+                        ("timestamp", "Unix s or ms, or ISO 8601", "1795428000"),
+                        ("speed", "knots", "29.5"),
+                        ("bearing", "degrees from north", "121"),
+                        ("altitude", "metres", "560"),
+                        ("accuracy", "metres", "8"),
+                        ("batt", "battery, %", "76"),
+                    )
+                ]
+            },
+        )
+
+
+@read_router.get("/v1/devices/{device_id}/positions", responses=errors(404))
+async def read_history(
+    device_id: DeviceId,
+    state: StateDep,
+    start: Annotated[
+        AwareDatetime | None, Query(alias="from", description="first time, included")
+    ] = None,
+    end: Annotated[
+        AwareDatetime | None, Query(alias="to", description="last time, excluded")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
+) -> PositionPage:
+    """The history of a device, oldest first."""
+    device = await state.provisioning.find(device_id)
+    after = max(start or _BEGINNING, _BEGINNING) - _INSTANT
+    if cursor is not None:
+        after = max(after, cursor_time(cursor))
+    positions, more = await state.reading.history(
+        device, after, min(end or _END, _END), limit
+    )
+    return PositionPage(
+        positions=[PositionView.of(item) for item in positions],
+        next=None if more is None else more.isoformat().replace("+00:00", "Z"),
+    )
+
+
+@read_router.get("/v1/positions/last")
+async def read_last(
+    state: StateDep,
+    vehicle_identifier: Annotated[str | None, Query(max_length=32)] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    cursor: Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9._:-]*$")] = "",
+) -> PositionPage:
+    """The newest position of each device, in the order of the device ids."""
+    positions, more = await state.reading.last(vehicle_identifier, cursor, limit)
+    return PositionPage(
+        positions=[PositionView.of(item) for item in positions], next=more
+    )

@@ -1,0 +1,197 @@
+"""SQL of the positions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from gps_ingestion_service.database import Database, Executor
+from gps_ingestion_service.fix import Fix
+from gps_ingestion_service.positions.group_commit import Entry
+
+# One statement, so one round trip and one transaction: the fixes, the last positions
+# they move and the outbox rows stand or fall together. Rows are written in key order,
+# so that two replicas wait for each other instead of deadlocking.
+_STORE = """
+WITH incoming AS MATERIALIZED (
+    SELECT device, fix_time, received_at, latitude, longitude, speed, course,
+           altitude, accuracy, attributes::jsonb AS attributes
+    FROM unnest(
+        $1::integer[], $2::timestamptz[], $3::timestamptz[],
+        $4::double precision[], $5::double precision[], $6::double precision[],
+        $7::double precision[], $8::double precision[], $9::double precision[],
+        $10::text[]
+    ) AS row (
+        device, fix_time, received_at, latitude, longitude, speed, course,
+        altitude, accuracy, attributes
+    )
+), stored AS (
+    INSERT INTO fix (
+        device, fix_time, received_at, latitude, longitude, speed, course,
+        altitude, accuracy, attributes
+    )
+    SELECT * FROM incoming ORDER BY device, fix_time
+    ON CONFLICT (device, fix_time) DO NOTHING
+    RETURNING device, fix_time
+), newest AS (
+    SELECT DISTINCT ON (device) incoming.*
+    FROM incoming JOIN stored USING (device, fix_time)
+    -- What a receiver without a lock reports is kept, but is nowhere to go to.
+    WHERE NOT (latitude = 0 AND longitude = 0)
+    ORDER BY device, fix_time DESC
+), moved AS (
+    INSERT INTO last_position AS last (
+        device, fix_time, received_at, latitude, longitude, speed, course,
+        altitude, accuracy, attributes
+    )
+    SELECT device, fix_time, received_at, latitude, longitude, speed, course,
+           altitude, accuracy, attributes
+    FROM newest ORDER BY device
+    ON CONFLICT (device) DO UPDATE SET
+        fix_time = excluded.fix_time, received_at = excluded.received_at,
+        latitude = excluded.latitude, longitude = excluded.longitude,
+        speed = excluded.speed, course = excluded.course,
+        altitude = excluded.altitude, accuracy = excluded.accuracy,
+        attributes = excluded.attributes
+    WHERE excluded.fix_time > last.fix_time
+    RETURNING last.*
+), queued AS (
+    INSERT INTO outbox AS waiting (
+        vehicle_identifier, device_id, fix_time, received_at, latitude, longitude,
+        speed, course, altitude, accuracy
+    )
+    SELECT DISTINCT ON (device.vehicle_identifier)
+           device.vehicle_identifier, device.device_id, moved.fix_time,
+           moved.received_at, moved.latitude, moved.longitude, moved.speed,
+           moved.course, moved.altitude, moved.accuracy
+    FROM moved JOIN device ON device.id = moved.device
+    ORDER BY device.vehicle_identifier, moved.fix_time DESC
+    ON CONFLICT (vehicle_identifier) DO UPDATE SET
+        version = excluded.version, device_id = excluded.device_id,
+        fix_time = excluded.fix_time, received_at = excluded.received_at,
+        latitude = excluded.latitude, longitude = excluded.longitude,
+        speed = excluded.speed, course = excluded.course,
+        altitude = excluded.altitude, accuracy = excluded.accuracy
+    WHERE excluded.fix_time > waiting.fix_time
+)
+SELECT device, fix_time FROM stored
+"""
+
+
+class StoredPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A fix as it is kept, with whose it is."""
+
+    device_id: str
+    vehicle_identifier: str
+    received_at: datetime
+    fix: Fix
+
+
+class FixStore:
+    """Writes groups of fixes."""
+
+    def __init__(self, database: Database, acquire_timeout_s: float) -> None:
+        self._database = database
+        self._acquire_timeout_s = acquire_timeout_s
+
+    async def store(self, entries: Sequence[Entry]) -> set[tuple[int, datetime]]:
+        """Commit the rows and return the keys that were not stored before.
+
+        The keys of ``entries`` must differ from each other.
+        """
+        arguments = _columns(entries)
+        async with self._database.pool.acquire(
+            timeout=self._acquire_timeout_s
+        ) as connection:
+            records = await connection.fetch(_STORE, *arguments)
+        return {(record["device"], record["fix_time"]) for record in records}
+
+
+def _columns(entries: Sequence[Entry]) -> tuple[list[Any], ...]:
+    fixes = [entry.fix for entry in entries]
+    return (
+        [entry.device for entry in entries],
+        [fix.fix_time for fix in fixes],
+        [entry.received_at for entry in entries],
+        [fix.latitude for fix in fixes],
+        [fix.longitude for fix in fixes],
+        [fix.speed for fix in fixes],
+        [fix.course for fix in fixes],
+        [fix.altitude for fix in fixes],
+        [fix.accuracy for fix in fixes],
+        [
+            msgspec.json.encode(fix.attributes).decode() if fix.attributes else None
+            for fix in fixes
+        ],
+    )
+
+
+async def history(
+    connection: Executor,
+    device: int,
+    after: datetime,
+    before: datetime,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """Fixes of a device, oldest first, strictly between the two times."""
+    return await connection.fetch(
+        """
+        SELECT fix_time, received_at, latitude, longitude, speed, course, altitude,
+               accuracy, attributes
+        FROM fix
+        WHERE device = $1 AND fix_time > $2 AND fix_time < $3
+        ORDER BY fix_time
+        LIMIT $4
+        """,
+        device,
+        after,
+        before,
+        limit,
+    )
+
+
+async def last(
+    connection: Executor, vehicle_identifier: str | None, after: str, limit: int
+) -> list[StoredPosition]:
+    """Newest position of each device in the order of the device ids."""
+    records = await connection.fetch(
+        """
+        SELECT device.device_id, device.vehicle_identifier, last_position.*
+        FROM last_position JOIN device ON device.id = last_position.device
+        WHERE ($1::text IS NULL OR device.vehicle_identifier = $1)
+          AND device.device_id > $2
+        ORDER BY device.device_id
+        LIMIT $3
+        """,
+        vehicle_identifier,
+        after,
+        limit,
+    )
+    return [
+        position(record, record["device_id"], record["vehicle_identifier"])
+        for record in records
+    ]
+
+
+def position(
+    record: asyncpg.Record, device_id: str, vehicle_identifier: str
+) -> StoredPosition:
+    """A row of ``fix`` or ``last_position`` as a position."""
+    attributes = record["attributes"]
+    return StoredPosition(
+        device_id=device_id,
+        vehicle_identifier=vehicle_identifier,
+        received_at=record["received_at"],
+        fix=Fix(
+            fix_time=record["fix_time"],
+            latitude=record["latitude"],
+            longitude=record["longitude"],
+            speed=record["speed"],
+            course=record["course"],
+            altitude=record["altitude"],
+            accuracy=record["accuracy"],
+            attributes=msgspec.json.decode(attributes) if attributes else {},
+        ),
+    )

@@ -1,0 +1,110 @@
+"""Reading a request: its body within limits, and who sent it."""
+
+from datetime import datetime
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+
+from gps_ingestion_service import auth
+from gps_ingestion_service.decoders import Decoded, Decoder, Message
+from gps_ingestion_service.devices.repository import Device
+from gps_ingestion_service.errors import ServiceError, Unauthorised
+from gps_ingestion_service.positions.service import DeviceSender, Sender
+from gps_ingestion_service.state import State
+
+
+async def read_message(request: Request, max_body_bytes: int) -> Message:
+    """The request as decoders take it.
+
+    Raises:
+        ServiceError: 413 as soon as more than ``max_body_bytes`` are announced or
+            sent, 415 for a compressed body.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise ServiceError(
+            415, "unsupported_media_type", "send the body without Content-Encoding"
+        )
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_body_bytes:
+        raise _too_large(max_body_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_body_bytes:
+            raise _too_large(max_body_bytes)
+    return Message(
+        query=request.url.query,
+        body=bytes(body),
+        content_type=request.headers.get("content-type", ""),
+    )
+
+
+def _too_large(limit: int) -> ServiceError:
+    return ServiceError(
+        413, "body_too_large", f"the body exceeds {limit} bytes; send smaller batches"
+    )
+
+
+def native_sender(state: State, request: Request) -> Sender:
+    """The gateway or device behind the bearer token of a native request.
+
+    Raises:
+        ServiceError: 401 for no or a wrong token, 403 for a disabled device.
+    """
+    token = auth.require_token(request.headers.get("authorization"))
+    if state.credentials.is_ingest(token):
+        return state.ingestion.gateway()
+    state.registry.require_loaded()
+    device = state.registry.device_of_token(token)
+    if device is None:
+        raise Unauthorised("no device and no gateway has this token")
+    return DeviceSender(_enabled(device))
+
+
+def device_sender(
+    state: State, request: Request, decoder: Decoder, decoded: Decoded
+) -> Sender:
+    """The device that a message on the device URL names, once its token is checked.
+
+    Raises:
+        ServiceError: the format's own status for an unknown device, 401 for a wrong
+            token, 403 for a disabled device.
+    """
+    state.registry.require_loaded()
+    device = state.registry.device(decoded.device_id or "")
+    if device is None:
+        raise ServiceError(
+            decoder.unknown_device_status,
+            "unknown_device",
+            "no device has this id; provision it",
+        )
+    token = auth.bearer_token(request.headers.get("authorization"))
+    if token is None:
+        token = parse_qs(request.url.query).get("token", [""])[0]
+    if not auth.matches(token, device.token_hash):
+        raise Unauthorised("send the device's token as ?token= or as a bearer token")
+    return DeviceSender(_enabled(device))
+
+
+def _enabled(device: Device) -> Device:
+    if not device.enabled:
+        raise ServiceError(403, "device_disabled", "the device is disabled")
+    return device
+
+
+def cursor_time(cursor: str) -> datetime:
+    """The fix time that a history cursor stands for.
+
+    Raises:
+        ServiceError: 422 for a text that no page gave.
+    """
+    try:
+        time = datetime.fromisoformat(cursor)
+    except ValueError:
+        time = datetime.min
+    if time.utcoffset() is None:
+        raise ServiceError(
+            422, "invalid_cursor", "cursor must be the next of an earlier page"
+        )
+    return time

@@ -1,0 +1,230 @@
+"""From decoded rows to verdicts: whose fix it is, whether its time is believed, and
+what became of it at commit."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from gps_ingestion_service.database import Database
+from gps_ingestion_service.devices.registry import DeviceRegistry
+from gps_ingestion_service.devices.repository import Device
+from gps_ingestion_service.fix import Fix, Rejection, Row, Status, Verdict
+from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.positions import repository
+from gps_ingestion_service.positions.group_commit import Entry, GroupCommit
+from gps_ingestion_service.positions.repository import StoredPosition
+from gps_ingestion_service.time_policy import TimePolicy
+
+NULL_ISLAND = "null_island"
+
+_NOT_STORABLE = Rejection(
+    "not_storable", None, "the database refuses this row; the log names why"
+)
+
+
+class Sender(Protocol):
+    """Who sends a batch, and so for which devices it may speak."""
+
+    def identify(self, fix: Fix) -> Device | Rejection:
+        """The device of one fix, or why it has none."""
+
+
+class DeviceSender:
+    """A tracker with its own token: it speaks for itself only."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
+    def identify(self, fix: Fix) -> Device | Rejection:
+        """The token's device, unless the row names another."""
+        mine = self._device
+        if fix.device_id not in (None, mine.device_id):
+            return _mismatch("device_id")
+        if fix.vehicle_identifier not in (None, mine.vehicle_identifier):
+            return _mismatch("vehicle_identifier")
+        return mine
+
+
+class GatewaySender:
+    """A trusted gateway: every row must name its device or its vehicle."""
+
+    def __init__(self, registry: DeviceRegistry) -> None:
+        self._registry = registry
+
+    def identify(self, fix: Fix) -> Device | Rejection:
+        """The device that the row names, or the only one in the vehicle it names."""
+        if fix.device_id is not None:
+            return self._by_device_id(fix.device_id, fix.vehicle_identifier)
+        if fix.vehicle_identifier is not None:
+            return self._by_vehicle(fix.vehicle_identifier)
+        return Rejection(
+            "missing_field", "device_id", "device_id or vehicle_identifier is required"
+        )
+
+    def _by_device_id(
+        self, device_id: str, vehicle_identifier: str | None
+    ) -> Device | Rejection:
+        device = self._registry.device(device_id)
+        if device is None:
+            return Rejection(
+                "unknown_device", "device_id", "no device has this id; provision it"
+            )
+        if vehicle_identifier not in (None, device.vehicle_identifier):
+            return _mismatch("vehicle_identifier")
+        if not device.enabled:
+            return Rejection("device_disabled", "device_id", "the device is disabled")
+        return device
+
+    def _by_vehicle(self, vehicle_identifier: str) -> Device | Rejection:
+        field = "vehicle_identifier"
+        devices = self._registry.devices_of_vehicle(vehicle_identifier)
+        enabled = [device for device in devices if device.enabled]
+        if len(enabled) == 1:
+            return enabled[0]
+        if enabled:
+            return Rejection(
+                "ambiguous_vehicle",
+                field,
+                "the vehicle has several devices; send device_id",
+            )
+        if devices:
+            return Rejection("device_disabled", field, "the device is disabled")
+        return Rejection(
+            "unknown_device", field, "no device is provisioned for this vehicle"
+        )
+
+
+def _mismatch(field: str) -> Rejection:
+    return Rejection("device_mismatch", field, f"{field} is not that of the device")
+
+
+class Ingestion:
+    """Takes the rows of one request to their verdicts."""
+
+    def __init__(
+        self,
+        registry: DeviceRegistry,
+        group_commit: GroupCommit,
+        time_policy: TimePolicy,
+        metrics: Metrics,
+    ) -> None:
+        self._registry = registry
+        self._group_commit = group_commit
+        self._time_policy = time_policy
+        self._metrics = metrics
+
+    def gateway(self) -> GatewaySender:
+        """The sender behind the ingest token."""
+        return GatewaySender(self._registry)
+
+    async def ingest(
+        self, rows: Sequence[Row], sender: Sender, received_at: datetime
+    ) -> list[Verdict]:
+        """One verdict per row, in the order sent, after the fixes are committed.
+
+        Raises:
+            ServiceError: 503 where nothing can be committed; no row is accepted then.
+        """
+        if isinstance(sender, GatewaySender):
+            await self._look_up(rows)
+        verdicts: dict[int, Verdict] = {}
+        entries: dict[int, Entry] = {}
+        for index, row in enumerate(rows):
+            entry = self._entry(row, sender, received_at)
+            if isinstance(entry, Rejection):
+                verdicts[index] = Verdict.refused(index, entry)
+            else:
+                entries[index] = entry
+        statuses = await self._group_commit.submit(list(entries.values()))
+        for (index, entry), status in zip(entries.items(), statuses, strict=True):
+            verdicts[index] = _verdict(index, entry, status)
+        self._measure(verdicts.values(), entries, received_at)
+        return [verdicts[index] for index in range(len(rows))]
+
+    async def _look_up(self, rows: Sequence[Row]) -> None:
+        fixes = [row for row in rows if isinstance(row, Fix)]
+        await self._registry.look_up(
+            {fix.device_id for fix in fixes if fix.device_id},
+            {
+                fix.vehicle_identifier
+                for fix in fixes
+                if fix.vehicle_identifier and not fix.device_id
+            },
+        )
+
+    def _entry(
+        self, row: Row, sender: Sender, received_at: datetime
+    ) -> Entry | Rejection:
+        if isinstance(row, Rejection):
+            return row
+        device = sender.identify(row)
+        if isinstance(device, Rejection):
+            return device
+        refused = self._time_policy.check(row.fix_time, received_at)
+        return refused or Entry(device.id, row, received_at)
+
+    def _measure(
+        self, verdicts: Iterable[Verdict], entries: dict[int, Entry], now: datetime
+    ) -> None:
+        metrics = self._metrics
+        counts: Counter[Status] = Counter()
+        for verdict in verdicts:
+            counts[verdict.status] += 1
+            if verdict.status is Status.REJECTED:
+                metrics.rejected.labels(verdict.code).inc()
+            elif verdict.code is not None:
+                metrics.flagged.labels(verdict.code).inc()
+            if verdict.status is Status.ACCEPTED:
+                age = now - entries[verdict.index].fix.fix_time
+                metrics.fix_age.observe(max(0.0, age.total_seconds()))
+        for status, count in counts.items():
+            metrics.fixes.labels(status.value).inc(count)
+        if counts[Status.ACCEPTED]:
+            metrics.last_accepted.set_to_current_time()
+
+
+def _verdict(index: int, entry: Entry, status: Status) -> Verdict:
+    if status is Status.REJECTED:
+        return Verdict.refused(index, _NOT_STORABLE)
+    if status is Status.ACCEPTED and entry.fix.is_null_island:
+        return Verdict(
+            index,
+            status,
+            code=NULL_ISLAND,
+            reason="stored, but 0, 0 is no place; last position is not moved to it",
+        )
+    return Verdict(index, status)
+
+
+class Reading:
+    """History and last positions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def history(
+        self, device: Device, after: datetime, before: datetime, limit: int
+    ) -> tuple[list[StoredPosition], datetime | None]:
+        """Fixes strictly between two times, oldest first, and where to go on."""
+        async with self._database.query() as connection:
+            records = await repository.history(
+                connection, device.id, after, before, limit + 1
+            )
+        positions = [
+            repository.position(record, device.device_id, device.vehicle_identifier)
+            for record in records[:limit]
+        ]
+        more = len(records) > limit
+        return positions, positions[-1].fix.fix_time if more else None
+
+    async def last(
+        self, vehicle_identifier: str | None, after: str, limit: int
+    ) -> tuple[list[StoredPosition], str | None]:
+        """Newest position of each device, and the device id to go on after."""
+        async with self._database.query() as connection:
+            found = await repository.last(
+                connection, vehicle_identifier, after, limit + 1
+            )
+        more = len(found) > limit
+        return found[:limit], found[limit - 1].device_id if more else None

@@ -1,0 +1,128 @@
+"""Settings: environment variables ``GPS_*``, or files in ``GPS_SECRETS_DIR``."""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "GPS_"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one line and holds no value."""
+
+
+class DatabaseSettings(BaseSettings):
+    """What every command that touches the database needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    database_url: SecretStr = Field(description="PostgreSQL URL of the service")
+    statement_timeout_s: float = Field(
+        10.0, gt=0, le=300, description="longest a statement may run, seconds"
+    )
+    connect_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="longest a connection attempt may take, seconds"
+    )
+    pool_size: int = Field(10, ge=3, le=200, description="connections held at most")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+
+class Settings(DatabaseSettings):
+    """Everything ``serve`` reads, once, at start."""
+
+    admin_token: SecretStr = Field(
+        min_length=1, description="bearer token of the provisioning and reading API"
+    )
+    ingest_token: SecretStr | None = Field(
+        None, description="bearer token of a gateway; unset: no gateway is accepted"
+    )
+    odoo_url: str = Field("", description="base URL of Odoo; empty: the outbox waits")
+    odoo_hmac_secret: SecretStr | None = Field(
+        None, description="key of the signed calls to Odoo"
+    )
+    push_interval_s: float = Field(
+        2.0, gt=0, le=3600, description="seconds between two pushes to Odoo"
+    )
+    push_timeout_s: float = Field(
+        10.0, gt=0, le=300, description="longest a call to Odoo may take, seconds"
+    )
+    push_backoff_max_s: float = Field(
+        30.0, gt=0, le=3600, description="longest pause while Odoo is down, seconds"
+    )
+    max_body_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, description="largest request body, bytes"
+    )
+    max_rows: int = Field(5000, ge=1, description="most rows in one request")
+    queue_max_rows: int = Field(
+        50_000, ge=1, description="most rows that wait for a commit"
+    )
+    commit_max_rows: int = Field(5000, ge=1, description="most rows of one commit")
+    max_future_s: float = Field(
+        300.0, ge=0, description="how far ahead a device's clock may be, seconds"
+    )
+    max_age_days: float = Field(366.0, gt=0, description="oldest fix taken, days")
+    partitions_ahead_days: int = Field(
+        7, ge=1, le=60, description="daily partitions made ahead"
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("odoo_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _secret_with_url(self) -> "Settings":
+        if self.odoo_url and self.odoo_hmac_secret is None:
+            raise ValueError("GPS_ODOO_HMAC_SECRET must be set when GPS_ODOO_URL is")
+        if self.queue_max_rows < self.max_rows:
+            raise ValueError("GPS_QUEUE_MAX_ROWS must not be below GPS_MAX_ROWS")
+        return self
+
+
+_S = TypeVar("_S", bound=DatabaseSettings)
+
+
+def load(kind: type[_S]) -> _S:
+    """Read settings of one ``kind`` from the environment and the secrets folder.
+
+    Raises:
+        SettingsError: naming each variable that is missing or wrong, never its value.
+    """
+    folder = os.environ.get(f"{PREFIX}SECRETS_DIR") or None
+    if folder is not None and not Path(folder).is_dir():
+        raise SettingsError(f"GPS_SECRETS_DIR: {folder} is not a folder")
+    try:
+        return kind(_secrets_dir=folder)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(error))) from None
+
+
+def _explain(error: ValidationError) -> list[str]:
+    problems = []
+    for item in error.errors(include_input=False, include_url=False):
+        message = item["msg"].removeprefix("Value error, ")
+        if not item["loc"]:
+            problems.append(message)
+            continue
+        variable = f"{PREFIX}{item['loc'][0]}".upper()
+        if item["type"] == "missing":
+            message = (
+                "is not set; set it, or put it into a file of that lower-case name "
+                "in GPS_SECRETS_DIR"
+            )
+        problems.append(f"{variable}: {message}")
+    return problems

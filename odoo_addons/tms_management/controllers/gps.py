@@ -1,0 +1,79 @@
+"""Where the GPS service delivers the last positions of the fleet."""
+
+import logging
+import time
+
+from odoo.http import Controller, request, route
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from ..models.gps_batch import MAX_BODY_BYTES, parse_batch, too_many_positions
+from ..models.gps_settings import GpsSettingsError, read_gps_settings
+from ..models.gps_signature import CallRefused, verify
+
+_logger = logging.getLogger(__name__)
+
+
+class GpsController(Controller):
+    @route(
+        "/tms/gps/v1/positions",
+        type="http",
+        auth="public",
+        methods=["POST"],
+        csrf=False,
+        save_session=False,
+        max_content_length=MAX_BODY_BYTES,
+    )
+    def receive_positions(self, **_ignored):
+        """Apply a signed batch of positions, see ``docs/interfaces.md``.
+
+        Refusals are logged with their code and the caller's address, never with a
+        signature or a key.
+        """
+        try:
+            return request.make_json_response({"results": self._apply()})
+        except CallRefused as refusal:
+            _logger.warning(
+                "GPS batch from %s refused: %s",
+                request.httprequest.remote_addr,
+                refusal.code,
+            )
+            return request.make_json_response(
+                {"error": {"code": refusal.code, "message": refusal.message}},
+                status=refusal.status,
+            )
+
+    def _apply(self):
+        body = self._read_body()
+        headers = request.httprequest.headers
+        signature = headers.get("X-TMS-Signature", "")
+        verify(
+            self._secrets(),
+            headers.get("X-TMS-Timestamp", ""),
+            signature,
+            body,
+            time.time(),
+        )
+        rows = parse_batch(body)
+        # The signature stands for the caller: nobody is logged in, and what it may do
+        # is this one thing. The table keeps no author.
+        if not request.env["tms.gps.receipt"].sudo()._take(signature):
+            raise CallRefused(
+                409,
+                "replayed",
+                "This very call was applied before. Count the batch as delivered.",
+            )
+        return request.env["tms.vehicle.position"].sudo()._apply_batch(rows)
+
+    def _read_body(self):
+        # A form content type must not make Odoo eat the body: it is signed as sent.
+        try:
+            return request.httprequest.get_data()
+        except RequestEntityTooLarge:
+            raise too_many_positions() from None
+
+    def _secrets(self):
+        try:
+            return read_gps_settings().hmac_secrets
+        except GpsSettingsError as error:
+            _logger.error("GPS link: %s", error)
+            raise CallRefused(503, "not_configured", str(error)) from None
