@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from delivery.pipeline.errors import EXIT_NOT_CHECKED
+from delivery.verdict import Outcome
 
 GATES = ("dependencies", "image")
 
@@ -30,7 +30,7 @@ def settle(gate: str, code: int, environment: Mapping[str, str]) -> tuple[int, s
 
     :param code: how the gate ended: 0 clean, 3 NOT CHECKED, anything else failed.
     """
-    if code != EXIT_NOT_CHECKED:
+    if code != Outcome.NOT_CHECKED.value:
         return code, ""
     if is_accepted(gate, environment):
         return 0, f"::warning::{gate} NOT CHECKED, accepted for this run"

@@ -20,12 +20,29 @@ ATTEMPTS = 4
 
 def set_outputs(values: Mapping[str, str]) -> None:
     """Give the step's outputs to the workflow; printed where there is no workflow."""
+    printed = "".join(f"{name}={value}\n" for name, value in values.items())
+    _append("GITHUB_OUTPUT", _lines(values), printed)
+
+
+def export_masked(values: Mapping[str, str]) -> None:
+    """Give secrets to the following steps as variables that no log shows.
+
+    :raises DeliveryError: there is no job to give them to
+    """
+    if not os.environ.get("GITHUB_ENV"):
+        raise DeliveryError("no-job", "secrets are handed to a job's steps only")
+    for value in values.values():
+        print(f"::add-mask::{value}", flush=True)
+    _append("GITHUB_ENV", _lines(values), "")
+
+
+def _lines(values: Mapping[str, str]) -> str:
+    """Assignments whose values cannot add assignments of their own."""
     text = ""
     for name, value in values.items():
-        # A delimiter that cannot be guessed: a value must not be able to add outputs.
         mark = secrets.token_hex(16)
         text += f"{name}<<{mark}\n{value}\n{mark}\n"
-    _append("GITHUB_OUTPUT", text, "".join(f"{k}={v}\n" for k, v in values.items()))
+    return text
 
 
 def add_summary(markdown: str) -> None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from delivery.pipeline.allow_list import Allowance
-from delivery.pipeline.errors import DeliveryError, Verdict
+from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Result, Runner
+from delivery.verdict import Outcome, Verdict
 
 POLL_S = 5.0
 CRITICAL = "CRITICAL"
@@ -53,49 +54,45 @@ class Scan:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Decision:
-    """How the gate ends, in lines for people."""
-
-    verdict: Verdict
-    lines: tuple[str, ...]
-
-
-def decide(scans: list[Scan], allowed: Mapping[str, Allowance]) -> Decision:
+def decide(scans: Sequence[Scan], allowed: Mapping[str, Allowance]) -> Verdict:
     """Judge what the scanners found; one real, clean scan is needed to be clean."""
     lines: list[str] = []
     open_findings = 0
     for scan in scans:
-        critical = sorted(
-            {
-                (item.identifier, item.package)
-                for item in scan.findings
-                if item.severity.upper() == CRITICAL
-            }
-        )
+        critical = _critical(scan)
         for identifier, package in critical:
             allowance = allowed.get(identifier)
             if allowance is None:
                 open_findings += 1
-                lines.append(
-                    f"{scan.scanner}: {CRITICAL} {identifier} {package}".strip()
-                )
+                line = f"{scan.scanner}: {CRITICAL} {identifier} {package}"
             else:
-                lines.append(
+                line = (
                     f"{scan.scanner}: {identifier} allowed until {allowance.expires} "
                     f"by {allowance.owner}: {allowance.reason}"
                 )
+            lines.append(line.strip())
         if not scan.checked:
             lines.append(f"{scan.scanner}: NOT CHECKED: {scan.why}")
         elif not critical:
-            lines.append(
-                f"{scan.scanner}: no {CRITICAL} among {len(scan.findings)} findings"
-            )
+            count = len(scan.findings)
+            lines.append(f"{scan.scanner}: no {CRITICAL} among {count} findings")
     if open_findings:
-        return Decision(Verdict.FAILED, tuple(lines))
+        reason = f"{open_findings} {CRITICAL} must be mended or allowed"
+        return Verdict(Outcome.FAILED, reason, tuple(lines))
     if any(scan.checked for scan in scans):
-        return Decision(Verdict.CLEAN, tuple(lines))
-    return Decision(Verdict.NOT_CHECKED, tuple(lines))
+        return Verdict(Outcome.CLEAN, f"no open {CRITICAL}", tuple(lines))
+    return Verdict(Outcome.NOT_CHECKED, "no scanner had real data", tuple(lines))
+
+
+def _critical(scan: Scan) -> list[tuple[str, str]]:
+    """Identifier and package of each critical finding, once."""
+    return sorted(
+        {
+            (item.identifier, item.package)
+            for item in scan.findings
+            if item.severity.upper() == CRITICAL
+        }
+    )
 
 
 def is_emulated(environment: Mapping[str, str]) -> bool:
@@ -210,7 +207,12 @@ def trivy_scan(image: str, runner: Runner) -> Scan:
     :raises DeliveryError: the scanner failed for another reason than missing data
     """
     command = ["trivy", "image", "--quiet", "--format", "json", "--scanners", "vuln"]
-    result = runner([*command, image])
+    try:
+        result = runner([*command, image])
+    except DeliveryError as error:
+        if error.code != "not-installed":
+            raise
+        return Scan("Trivy", checked=False, why="it is not installed here")
     if result.code != 0:
         if any(sign in result.text for sign in _NO_DATA):
             return Scan("Trivy", checked=False, why="its database cannot be had here")

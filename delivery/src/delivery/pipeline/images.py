@@ -9,6 +9,7 @@ from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Runner, json_of, output_of
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
 RELEASED = re.compile(r"released-\d{8}T\d{6}Z")
 
 
@@ -23,6 +24,19 @@ class Image:
     def released(self) -> tuple[str, ...]:
         """When it went to production, oldest first."""
         return tuple(sorted(tag for tag in self.tags if RELEASED.fullmatch(tag)))
+
+    @property
+    def commit(self) -> str:
+        """The commit it was built from, which is one of its tags.
+
+        :raises DeliveryError: it carries no such tag, so no pipeline built it
+        """
+        for tag in self.tags:
+            if COMMIT.fullmatch(tag):
+                return tag
+        raise DeliveryError(
+            "no-commit", f"{self.digest} carries no commit among its tags: {self.tags}"
+        )
 
 
 def find(repository: str, tag: str, runner: Runner) -> str | None:

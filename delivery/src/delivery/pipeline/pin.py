@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
+
 from delivery.pipeline.digest import parse_digest, short
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Runner

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Runner, output_of
 

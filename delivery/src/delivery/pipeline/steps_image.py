@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import time
 from pathlib import Path
 
-from delivery.pipeline import image_gate, images, rollback
+from delivery.pipeline import image_gate, images, rollback, secrets
 from delivery.pipeline.allow_list import read_allow_list
 from delivery.pipeline.build import build_options
 from delivery.pipeline.digest import parse_digest
-from delivery.pipeline.errors import EXIT_CODES, DeliveryError
-from delivery.pipeline.github import add_summary, set_outputs
-from delivery.pipeline.process import run
-from delivery.pipeline.releases import release_log
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.github import add_summary, export_masked, set_outputs
+from delivery.pipeline.process import json_of, run
+from delivery.pipeline.releases import release_log, released_tag
+
+SOURCE_PATHS = {
+    "tms-odoo": "odoo_addons/tms_management",
+    "gps-ingestion-service": "gps_ingestion_service",
+}
 
 
 def _find(options: argparse.Namespace) -> int:
@@ -25,6 +31,22 @@ def _find(options: argparse.Namespace) -> int:
         )
     set_outputs({"digest": digest or ""})
     print(f"{options.repository}:{options.tag} is {digest or 'not built yet'}")
+    return 0
+
+
+def _released(options: argparse.Namespace) -> int:
+    tag = released_tag(dt.datetime.now(dt.UTC))
+    images.add_tag(options.repository, options.digest, tag, run)
+    print(f"{options.repository}@{options.digest} is tagged {tag}")
+    return 0
+
+
+def _fetch_secret(options: argparse.Namespace) -> int:
+    command = ["aws", "secretsmanager", "get-secret-value", "--output", "json"]
+    answer = json_of(run, [*command, "--secret-id", options.secret])
+    values = secrets.select(answer["SecretString"], options.pairs)
+    export_masked(values)
+    print(f"set for this job: {', '.join(values)}")
     return 0
 
 
@@ -57,11 +79,11 @@ def _gate(options: argparse.Namespace) -> int:
     allowed = read_allow_list(
         options.allow_list, options.repository, image_gate.today()
     )
-    decision = image_gate.decide(scans, allowed)
-    title = f"image scan: {decision.verdict.value.upper().replace('-', ' ')}"
-    print("\n".join([*(f"  {line}" for line in decision.lines), title]))
-    add_summary("\n".join([f"**{title}**", "", *(f"- {x}" for x in decision.lines)]))
-    return EXIT_CODES[decision.verdict]
+    verdict = image_gate.decide(scans, allowed)
+    text = verdict.render("image scan")
+    print(text)
+    add_summary(f"```text\n{text}\n```")
+    return verdict.outcome.value
 
 
 def _rollback_target(options: argparse.Namespace) -> int:
@@ -69,7 +91,9 @@ def _rollback_target(options: argparse.Namespace) -> int:
     running = last.digest if last else ""
     catalogue = images.catalogue(options.repository, run)
     digest = rollback.choose(options.target, catalogue, running)
-    set_outputs({"digest": digest})
+    image = next(image for image in catalogue if image.digest == digest)
+    outputs = {"digest": digest, "commit": image.commit}
+    set_outputs({**outputs, "source-path": SOURCE_PATHS[options.component]})
     print(f"rolling {options.component} back from {running or 'nothing'} to {digest}")
     return 0
 
@@ -84,6 +108,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     tag.add_argument("--tag", required=True)
     tag.add_argument("--digest", required=True)
     tag.set_defaults(run=_add_tag)
+    released = commands.add_parser(
+        "image-released", help="keep what reached production"
+    )
+    released.add_argument("--digest", required=True)
+    released.set_defaults(run=_released)
+    fetch = commands.add_parser("fetch-secret", help="keys of an entry as variables")
+    fetch.add_argument("--secret", required=True, help="name in AWS Secrets Manager")
+    fetch.add_argument("pairs", nargs="+", metavar="key=VARIABLE")
+    fetch.set_defaults(run=_fetch_secret)
     options = commands.add_parser("build-options", help="options of docker build")
     options.set_defaults(run=_build_options)
     gate = commands.add_parser(
@@ -95,8 +128,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     gate.add_argument("--timeout-s", type=float, default=900.0)
     gate.set_defaults(run=_gate)
     target = commands.add_parser("rollback-target", help="what a rollback goes to")
-    target.add_argument("--component", required=True)
+    target.add_argument("--component", choices=tuple(SOURCE_PATHS), required=True)
     target.add_argument("--target", required=True, help="previous, a digest or a tag")
     target.set_defaults(run=_rollback_target)
-    for parser in (find, tag, gate, target):
+    for parser in (find, tag, released, gate, target):
         parser.add_argument("--repository", required=True, help="ECR repository")

@@ -122,20 +122,18 @@ def _approval_wait(options: argparse.Namespace) -> int:
     return 0
 
 
-def _approval_verify(options: argparse.Namespace) -> int:
-    request = _request(options)
-    approvers = approval.read_approvers(options.policy, request.environment)
-    decision = _inbox().verify(request, approvers)
-    values = {"approver": decision.by, "scripted": str(decision.scripted).lower()}
-    set_outputs(values)
-    return 0
-
-
-def _approver(options: argparse.Namespace) -> int:
-    github = GitHub.from_environment(os.environ)
-    reviews = github.get(f"actions/runs/{os.environ['GITHUB_RUN_ID']}/approvals")
-    name = approval.approver_of(reviews, "production")
-    set_outputs({"approver": name, "scripted": "false"})
+def _approval_check(options: argparse.Namespace) -> int:
+    if acceptance.is_local(os.environ):
+        request = _request(options)
+        approvers = approval.read_approvers(options.policy, request.environment)
+        decision = _inbox().verify(request, approvers)
+        name, scripted = decision.by, decision.scripted
+    else:
+        github = GitHub.from_environment(os.environ)
+        reviews = github.get(f"actions/runs/{os.environ['GITHUB_RUN_ID']}/approvals")
+        name, scripted = approval.approver_of(reviews, "production"), False
+    set_outputs({"approver": name, "scripted": str(scripted).lower()})
+    print(f"approved by {name}")
     return 0
 
 
@@ -180,8 +178,10 @@ def _record(options: argparse.Namespace) -> int:
     return 0
 
 
-def _released_tag(_options: argparse.Namespace) -> int:
-    set_outputs({"tag": releases.released_tag(dt.datetime.now(dt.UTC))})
+def _deployed(options: argparse.Namespace) -> int:
+    last = releases.release_log(os.environ).last(options.component, options.environment)
+    set_outputs({"digest": last.digest if last else ""})
+    print(f"{options.environment} runs {last.digest if last else 'nothing yet'}")
     return 0
 
 
@@ -193,7 +193,7 @@ def _approval_commands(
     armed.set_defaults(run=_approval_armed)
     for name, function, text in (
         ("approval-wait", _approval_wait, "ask, and wait for the decision (local)"),
-        ("approval-verify", _approval_verify, "the decision, or an error (local)"),
+        ("approval-check", _approval_check, "who approved this, or an error"),
     ):
         parser = commands.add_parser(name, help=text)
         parser.add_argument("--component", required=True)
@@ -202,8 +202,6 @@ def _approval_commands(
         parser.add_argument("--unchecked", default="")
         parser.add_argument("--policy", type=Path, required=True)
         parser.set_defaults(run=function)
-    who = commands.add_parser("approver", help="who approved this run on GitHub")
-    who.set_defaults(run=_approver)
     decide = commands.add_parser("approve", help="decide on a run's request (local)")
     decide.add_argument("--run-id", required=True)
     decide.add_argument("--as", dest="approver", required=True, metavar="APPROVER")
@@ -240,5 +238,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for name in ("commit", "approved-by", "scripted", "unchecked"):
         record.add_argument(f"--{name}", default="")
     record.set_defaults(run=_record)
-    tag = commands.add_parser("released-tag", help="the tag of what reached production")
-    tag.set_defaults(run=_released_tag)
+    deployed = commands.add_parser("deployed", help="what was deployed last")
+    deployed.add_argument("--component", required=True)
+    deployed.add_argument("--environment", required=True)
+    deployed.set_defaults(run=_deployed)
