@@ -4,9 +4,10 @@
 PYTHON ?= python3
 DEVTOOLS := $(PYTHON) -m devtools
 ARGS ?=
+ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets run stop status reset test-18
+.PHONY: help setup assets run stop status reset test lint audit lock test-18
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,6 +29,18 @@ status: ## what runs, where, and how to log in
 
 reset: ## stop, and delete the data
 	@$(DEVTOOLS) reset
+
+test: ## every check and every test (ONLY=gps, ONLY=mypy, ADVISORIES=DIR)
+	@$(DEVTOOLS) test --only "$(ONLY)"
+
+lint: ## the static checks (ONLY=...)
+	@$(DEVTOOLS) lint --only "$(ONLY)"
+
+audit: ## locked dependencies against advisories (ADVISORIES=DIR)
+	@$(DEVTOOLS) audit --only "$(ONLY)"
+
+lock: ## compile the requirements anew (ARGS=--upgrade)
+	@$(DEVTOOLS) lock $(ARGS)
 
 test-18: ## the addon's tests on Odoo 18.0 (ODOO_HOME=/path/to/its/source)
 	@$(DEVTOOLS) test-18

@@ -15,6 +15,7 @@ from typing import NoReturn
 from devtools import run_commands
 from devtools.addon_tests import run_addon_tests
 from devtools.assets import ensure_assets
+from devtools.checks.commands import add_commands
 from devtools.commands import running
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     add("stop", run_commands.stop, "end everything that `run` started")
     add("status", run_commands.status, "show what runs, where, and the logins")
+    add_commands(add)
     add("reset", run_commands.reset, "stop, and delete the instance with its data")
     return parser
 

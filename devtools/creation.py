@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from devtools.blueprint import GPS_DATABASE, GPS_ROLE, Blueprint
-from devtools.environment import clean_environment
 from devtools.errors import DevtoolsError
 from devtools.odoo_server import DATABASE, ROLE
+from devtools.password_hash import hash_password
 from devtools.ports import Ports
 from devtools.postgres import ADMIN_ROLE, Cluster, quote
 from devtools.processes import identify
 from devtools.state import Secrets, State
 from devtools.templates import Template, TemplateStore, addon_digest
-
-# The scheme, and the work factor, that Odoo itself stores passwords with.
-_HASH_SCRIPT = """
-import json, sys
-from passlib.hash import pbkdf2_sha512
-words = json.load(sys.stdin)
-json.dump({k: pbkdf2_sha512.using(rounds=600_000).hash(v) for k, v in words.items()},
-          sys.stdout)
-"""
 
 
 def create_instance(
@@ -62,7 +50,7 @@ def create_instance(
 def _fill(blueprint: Blueprint, template: Template) -> None:
     secrets = Secrets.generate()
     secrets.save(blueprint.folder / "secrets.json")
-    hashes = _hash_passwords(blueprint.layout.python("odoo"), secrets.passwords)
+    hashes = {k: hash_password(v) for k, v in secrets.passwords.items()}
     template.copy_to(blueprint.cluster.data, blueprint.odoo_server.filestore)
     cluster = replace(
         blueprint.cluster, port=Ports.free().postgres, password=template.password
@@ -76,26 +64,10 @@ def _fill(blueprint: Blueprint, template: Template) -> None:
         template=template.key,
         data_from=template.created_at,
         addon=addon_digest(blueprint.layout),
-        odoo=str(blueprint.tree.root),
+        series=blueprint.tree.series,
         ports=blueprint.ports,
         owner=identify(os.getpid()),
     ).save(blueprint.folder / "state.json")
-
-
-def _hash_passwords(python: Path, passwords: Mapping[str, str]) -> dict[str, str]:
-    done = subprocess.run(
-        [str(python), "-c", _HASH_SCRIPT],
-        input=json.dumps(dict(passwords)),
-        capture_output=True,
-        text=True,
-        env=clean_environment(),
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = tuple(done.stderr.strip().splitlines()[-5:])
-        raise DevtoolsError("passwords could not be hashed", "run `make setup`", lines)
-    hashes: dict[str, str] = json.loads(done.stdout)
-    return hashes
 
 
 def _set_passwords(

@@ -57,8 +57,8 @@ class Instance:
     """One system with its own data, secrets and ports, in ``.run/NAME/``.
 
     :param name: of its folder.
-    :param ports: where its services listen; by default those it had last, or those that
-        ``TMS_PG_PORT``, ``TMS_ODOO_PORT`` and ``TMS_GPS_PORT`` say.
+    :param ports: where its services listen; by default where they do if they run, else
+        where ``TMS_PG_PORT``, ``TMS_ODOO_PORT`` and ``TMS_GPS_PORT`` say.
     :param tree: the Odoo to run; by default the one that ``make setup`` found.
     :param durable: PostgreSQL's commits reach the disk. Never False for ``make run``,
         fault tests and benchmarks.
@@ -78,12 +78,18 @@ class Instance:
         self.name = name
         self.layout = layout or Layout.discover()
         self.folder = self.layout.run / name
-        self.ports = ports or Ports.from_environment()
+        self.ports = ports or self._usual_ports()
         self.durable = durable
         self.report = report
         self._tree = tree
         self._drive = DriveOptions()
         self._temporary = False
+
+    def _usual_ports(self) -> Ports:
+        state = self.state
+        if state is not None and any(p.alive for p in state.processes.values()):
+            return state.ports
+        return Ports.from_environment()
 
     # -- making and finding --------------------------------------------------------
 
@@ -217,8 +223,14 @@ class Instance:
 
     def _start(self, drive: DriveOptions | None) -> None:
         self._check_ports()
-        if not self.exists:
+        state = self.state
+        if state is None:
             create_instance(self._blueprint(), self.report)
+        elif state.series != self.tree.series:
+            raise DevtoolsError(
+                f"the data is of Odoo {state.series}, and this is {self.tree.series}",
+                "give the other one with ODOO_HOME, or delete the data: `make reset`",
+            )
         blueprint = self._blueprint()
         blueprint.configure()
         self._save(owner=identify(os.getpid()), ports=self.ports)
@@ -347,7 +359,12 @@ class Instance:
 
     def is_healthy(self, name: str) -> bool:
         """Whether a service does its work at this moment."""
-        return self.is_running(name) and self.service(name).healthy()
+        if not self.is_running(name):
+            return False
+        try:
+            return self.service(name).healthy()
+        except DevtoolsError:
+            return False
 
     def service(self, name: str) -> Service:
         """The description of a service, to start or probe it by hand."""
@@ -391,6 +408,9 @@ class Instance:
 def sweep(layout: Layout) -> list[str]:
     """End and delete test instances whose owner is gone; answers their names."""
     swept = []
+    for folder in sorted(layout.run.glob(".new-test-*")):
+        if identify(int(folder.name.rpartition("-")[2])) is None:
+            shutil.rmtree(folder)
     for folder in sorted(layout.run.glob("test-*")):
         state = State.load(folder / "state.json")
         if state is not None and state.owner is not None and state.owner.alive:

@@ -63,8 +63,7 @@ class State:
     :param template: key of the template it was copied from.
     :param data_from: when its demo data was made, in seconds since the epoch.
     :param addon: digest of the addon that its database was brought up to.
-    :param odoo: where Odoo's tree is.
-    :param passwords_set: the users' passwords are those in the secrets.
+    :param series: of the Odoo that its database belongs to.
     :param owner: the command that watches over it, while there is one.
     :param processes: what was started and not yet stopped, by service.
     """
@@ -72,9 +71,8 @@ class State:
     template: str
     data_from: float
     addon: str
-    odoo: str
+    series: str
     ports: Ports
-    passwords_set: bool = False
     owner: ProcessIdentity | None = None
     processes: Mapping[str, ProcessIdentity] = field(default_factory=dict)
 

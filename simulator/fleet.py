@@ -115,11 +115,6 @@ def _vehicle(index: int, row: object) -> Vehicle:
     state = row.get("state")
     if state is not None and state not in STATES:
         raise FleetError(f"{where}.state: {state!r} is none of {', '.join(STATES)}")
-    if state in ("in_transit", "on_hold") and (source is None or destination is None):
-        missing = "source" if source is None else "destination"
-        raise FleetError(
-            f"{where}.{missing}: a vehicle that is {state} needs both ends of its lane"
-        )
     wire_format = row.get("format", "native")
     if wire_format not in WIRE_FORMATS:
         raise FleetError(
@@ -156,13 +151,12 @@ def _stop(where: str, value: object) -> Stop | None:
     name = value.get("name")
     if not isinstance(name, str):
         raise FleetError(f"{where}.name: expected text, got {name!r}")
-    return Stop(
-        name,
-        Place(
-            _degrees(f"{where}.latitude", value.get("latitude"), 85.0),
-            _degrees(f"{where}.longitude", value.get("longitude"), 180.0),
-        ),
+    place = Place(
+        _degrees(f"{where}.latitude", value.get("latitude"), 85.0),
+        _degrees(f"{where}.longitude", value.get("longitude"), 180.0),
     )
+    # Odoo stores 0, 0 for an address that was never located.
+    return Stop(name, place) if place != (0.0, 0.0) else None
 
 
 def _degrees(where: str, value: object, limit: float) -> float:

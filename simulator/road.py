@@ -26,6 +26,8 @@ BRAKING_MS2 = 0.7
 TOWN_RADIUS_M = 2_500.0
 CITY_END_M = 4_000.0
 MIN_LENGTH_M = 200.0
+MAX_LENGTH_M = 5_000_000.0
+"""Longer than any road of the country: such a lane has a wrong end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,14 @@ def build_road(corridor: Corridor, library: Library | None, key: str) -> Road | 
         key: names the lane; the same key gives the same road.
 
     Returns:
-        The road, or None where the ends are too close together to drive.
+        The road, or None where the ends are too close together, or too far apart,
+        to drive.
     """
     waypoints = list(dict.fromkeys(corridor.waypoints))
     if len(waypoints) < 2:
         return None
     baseline = Baseline([project(place) for place in waypoints])
-    if baseline.length_m < MIN_LENGTH_M:
+    if not MIN_LENGTH_M <= baseline.length_m <= MAX_LENGTH_M:
         return None
     rng = Random(f"road|{key}")
     profile = _profile(baseline.length_m, library, rng)

@@ -75,7 +75,7 @@ class Scene:
             roads = self._lane(vehicle)
             if roads is not None:
                 road, back = roads
-                at = rng.uniform(0.05, 0.85) * road.length_m
+                at = _start(road, rng)
                 if vehicle.state == "in_transit":
                     return DrivingTruck(road, back, at, rng)
                 return StandingTruck(
@@ -109,3 +109,12 @@ class Scene:
             interval_s=interval_s,
             speedup=speedup,
         )
+
+
+def _start(road: Road, rng: Random) -> float:
+    """A position on the way, with coverage: a truck is on the map from the start."""
+    at = rng.uniform(0.05, 0.85) * road.length_m
+    for start, end in road.shadows:
+        if start - 500.0 <= at <= end:
+            return max(start - 500.0, 0.0)
+    return at

@@ -114,7 +114,7 @@ def test_a_signal_stops_the_drive_with_a_summary(
                 cwd=ROOT,
                 stderr=asyncio.subprocess.PIPE,
             )
-            await service.heard.wait()
+            await asyncio.wait_for(service.heard.wait(), timeout=120)
             process.send_signal(number)
             _, stderr = await process.communicate()
             lines = [json.loads(line) for line in stderr.decode().splitlines()]
@@ -154,7 +154,7 @@ def test_a_stop_from_outside_is_passed_on(vehicles: list[Vehicle]) -> None:
         async with running(service) as url:
             options = DriveOptions(vehicles=vehicles, url=url, start=START)
             task = asyncio.create_task(drive(options, Reporter(io.StringIO())))
-            await service.heard.wait()
+            await asyncio.wait_for(service.heard.wait(), timeout=120)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -35,8 +35,6 @@ def test_a_fleet_file_is_read(fleet_file: Path) -> None:
         ({"token": " "}, "vehicles[0].token"),
         ({"format": "gt06"}, "none of native, osmand, traccar-json"),
         ({"state": "driving"}, "vehicles[0].state"),
-        ({"source": None}, "vehicles[0].source: a vehicle that is in_transit needs"),
-        ({"destination": None, "state": "on_hold"}, "vehicles[0].destination"),
         ({"source": "Mumbai"}, "vehicles[0].source: expected an object"),
         ({"source": {**MUMBAI, "name": 3}}, "vehicles[0].source.name"),
         ({"source": {**MUMBAI, "latitude": 91}}, "91 is outside -85 to 85"),
@@ -49,6 +47,13 @@ def test_a_bad_field_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError) as caught:
         parse_fleet({"vehicles": [row(0, **changes)]})
     assert message in str(caught.value)
+
+
+def test_an_address_that_was_never_located_is_no_place() -> None:
+    nowhere = {"name": "Depot", "latitude": 0, "longitude": 0.0}
+    (vehicle,) = parse_fleet({"vehicles": [row(0, source=nowhere)]})
+    assert vehicle.source is None
+    assert vehicle.destination is not None
 
 
 @pytest.mark.parametrize(

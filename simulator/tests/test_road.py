@@ -148,6 +148,11 @@ def test_ends_next_to_each_other_need_no_road() -> None:
     assert build_road(Corridor((here, here), (), ()), library(), "x") is None
 
 
+def test_a_lane_with_a_wrong_end_needs_no_road_either() -> None:
+    corridor = Corridor((Place(19.1, 72.88), Place(48.1, 11.6)), (), ())
+    assert build_road(corridor, library(), "x") is None
+
+
 def test_without_recorded_drives_the_road_is_smooth() -> None:
     corridor = indian_highways().corridor(MUMBAI, PUNE)
     for missing in (None, Library((), ())):

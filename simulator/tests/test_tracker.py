@@ -181,8 +181,21 @@ def test_vehicles_in_transit_start_all_along_the_lane(scene: Scene) -> None:
     assert max(starts) - min(starts) > 40_000
 
 
+def test_vehicles_in_transit_start_with_coverage(scene: Scene) -> None:
+    firsts = [one(scene, 30, device_id=f"d{number}")[0] for number in range(60)]
+    assert all(first.online for first in firsts)
+
+
 def test_a_lane_without_length_is_waited_at(scene: Scene) -> None:
     recorded = one(scene, 600, destination=MUMBAI)
+    assert distance_m(place(recorded[-1]), Place(19.10, 72.88)) < 300
+
+
+@pytest.mark.parametrize("state", ["in_transit", "on_hold"])
+def test_a_trip_with_an_unlocated_end_waits_at_the_other(
+    scene: Scene, state: str
+) -> None:
+    recorded = one(scene, 600, state=state, destination=None)
     assert distance_m(place(recorded[-1]), Place(19.10, 72.88)) < 300
 
 

@@ -83,8 +83,8 @@ async def running(state: State) -> AsyncIterator[None]:
             state.database, state.metrics, settings.partitions_ahead_days
         )
         tasks = [
-            asyncio.create_task(_supervise("registry", state.registry.follow)),
-            asyncio.create_task(_supervise("partitions", keeper.run)),
+            asyncio.create_task(supervise("registry", state.registry.follow)),
+            asyncio.create_task(supervise("partitions", keeper.run)),
         ]
         if settings.odoo_url and settings.odoo_hmac_secret is not None:
             http = await stack.enter_async_context(
@@ -100,7 +100,7 @@ async def running(state: State) -> AsyncIterator[None]:
                 settings.push_interval_s,
                 settings.push_backoff_max_s,
             )
-            tasks.append(asyncio.create_task(_supervise("push", pusher.run)))
+            tasks.append(asyncio.create_task(supervise("push", pusher.run)))
         stack.push_async_callback(_cancel, tasks)
         writer = asyncio.create_task(state.group_commit.run(), name="group commit")
         log.info("started", version=__version__, pushes=bool(settings.odoo_url))
@@ -110,14 +110,16 @@ async def running(state: State) -> AsyncIterator[None]:
     log.info("stopped")
 
 
-async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def supervise(
+    name: str, run: Callable[[], Awaitable[None]], restart_s: float = _RESTART_S
+) -> None:
     """Run a background task for ever: a mistake in it is logged, not fatal."""
     while True:
         try:
             await run()
         except Exception:
             log.exception("task_failed", task=name)
-        await asyncio.sleep(_RESTART_S)
+        await asyncio.sleep(restart_s)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

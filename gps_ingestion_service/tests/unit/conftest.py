@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 from support.odoo import SECRET, FakeOdoo, serving
-from support.postgres import PostgresServer
+from support.postgres import PostgresServer, create_database
 from support.service import Service, in_process, settings_for
 
 from gps_ingestion_service import schema
@@ -19,14 +19,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     server.start()
     yield server
     server.stop()
-
-
-async def create_database(server: PostgresServer, name: str) -> str:
-    """A new empty database; its URL."""
-    connection = await asyncpg.connect(server.url("postgres"))
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    return server.url(name)
 
 
 @pytest.fixture(scope="session")

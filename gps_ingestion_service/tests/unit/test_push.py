@@ -190,6 +190,15 @@ async def test_a_vehicle_odoo_does_not_know_is_kept_for_later(
     await wait_empty(db)
 
 
+async def test_an_unknown_vehicle_is_given_up_after_a_day(
+    waiting: Service, odoo: FakeOdoo, db: Connection, migrated_url: str
+) -> None:
+    await db.execute("UPDATE outbox SET received_at = now() - interval '25 hours'")
+    async with in_process(pushes_to(odoo, migrated_url)) as pusher:
+        await wait_empty(db)
+        assert 'result="given_up"} 1.0' in await pusher.metrics()
+
+
 async def test_a_body_odoo_refuses_is_split_until_the_culprit_is_alone(
     pushing: Service, odoo: FakeOdoo, db: Connection
 ) -> None:

@@ -94,10 +94,23 @@ class FleetVehicle(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        return super().create([self._with_truck_number(vals) for vals in vals_list])
+        vals_list = [self._with_truck_number(vals) for vals in vals_list]
+        self._refuse_taken_numbers(
+            {
+                vals.get("license_plate")
+                for vals in vals_list
+                if vals.get("active", True)
+            }
+        )
+        return super().create(vals_list)
 
     def write(self, vals):
-        return super().write(self._with_truck_number(vals))
+        vals = self._with_truck_number(vals)
+        if vals.get("license_plate"):
+            self._refuse_taken_numbers({vals["license_plate"]})
+        elif vals.get("active"):
+            self._refuse_taken_numbers(set(self.mapped("license_plate")))
+        return super().write(vals)
 
     @api.model
     def _with_truck_number(self, vals):
@@ -105,3 +118,25 @@ class FleetVehicle(models.Model):
             return vals
         plate = normalise_truck_number(vals["license_plate"])
         return dict(vals, license_plate=plate)
+
+    def _refuse_taken_numbers(self, plates):
+        """Name the vehicle that has one of ``plates``, before the database refuses it.
+
+        The constraint remains what guarantees it; its own message cannot name anybody.
+        """
+        taken = self.sudo().search(
+            [
+                ("license_plate", "in", list(plates - {False})),
+                ("id", "not in", self.ids),
+            ],
+            limit=1,
+        )
+        if taken:
+            raise ValidationError(
+                _(
+                    "Vehicle %(vehicle)s has the truck number %(number)s already. "
+                    "Archive that vehicle first or correct the number.",
+                    vehicle=taken.display_name,
+                    number=taken.license_plate,
+                )
+            )

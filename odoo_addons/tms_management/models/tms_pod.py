@@ -24,8 +24,8 @@ def evidence_mimetype(content):
 
     :param bytes content: a whole file
     :return: ``"image/jpeg"``, ``"image/png"``, ``"application/pdf"``, or ``None`` for
-        anything else and for a picture that is cut off, damaged or of more than
-        60 megapixels
+        anything else and for a picture that cannot be shown or has more than 60
+        megapixels
     """
     if content.startswith(_PDF_MAGIC) and b"%%EOF" in content[-1024:]:
         return "application/pdf"

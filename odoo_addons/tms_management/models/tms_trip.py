@@ -42,10 +42,6 @@ INTERNAL_GROUPS = (
         f"EXCLUDE (driver_id WITH =) WHERE (state IN ({_OPEN_SQL}))",
         "This driver was given to another trip a moment ago. Choose another one.",
     ),
-    ends_after_start=(
-        "CHECK (planned_end >= planned_start)",
-        "A trip cannot end before it starts. Correct the planned dates.",
-    ),
     distance_not_negative=(
         "CHECK (distance_km >= 0)",
         "The distance of a trip cannot be negative.",
@@ -101,7 +97,7 @@ class TmsTrip(models.Model):
     source_id = fields.Many2one(
         "res.partner",
         string="From",
-        compute="_compute_from_route",
+        compute="_compute_source_id",
         store=True,
         readonly=False,
         ondelete="restrict",
@@ -109,7 +105,7 @@ class TmsTrip(models.Model):
     destination_id = fields.Many2one(
         "res.partner",
         string="To",
-        compute="_compute_from_route",
+        compute="_compute_destination_id",
         store=True,
         readonly=False,
         ondelete="restrict",
@@ -117,14 +113,14 @@ class TmsTrip(models.Model):
     distance_km = fields.Float(
         string="Distance (km)",
         digits=(8, 1),
-        compute="_compute_from_route",
+        compute="_compute_distance_km",
         store=True,
         readonly=False,
     )
     transit_time_h = fields.Float(
         string="Transit Time (h)",
         digits=(6, 1),
-        compute="_compute_from_route",
+        compute="_compute_transit_time_h",
         store=True,
         readonly=False,
     )
@@ -150,12 +146,26 @@ class TmsTrip(models.Model):
     )
     notes = fields.Text(groups=INTERNAL_GROUPS)
 
+    # One method for each field: a value that is given for one of them must not keep the
+    # others from being filled in.
     @api.depends("route_id")
-    def _compute_from_route(self):
+    def _compute_source_id(self):
         for trip in self.filtered("route_id"):
             trip.source_id = trip.route_id.source_id
+
+    @api.depends("route_id")
+    def _compute_destination_id(self):
+        for trip in self.filtered("route_id"):
             trip.destination_id = trip.route_id.destination_id
+
+    @api.depends("route_id")
+    def _compute_distance_km(self):
+        for trip in self.filtered("route_id"):
             trip.distance_km = trip.route_id.distance_km
+
+    @api.depends("route_id")
+    def _compute_transit_time_h(self):
+        for trip in self.filtered("route_id"):
             trip.transit_time_h = trip.route_id.transit_time_h
 
     @api.depends("planned_start", "transit_time_h")
@@ -185,6 +195,17 @@ class TmsTrip(models.Model):
                 [("work_contact_id", "=", partner.id), ("is_tms_driver", "=", True)],
                 limit=1,
             )
+
+    @api.constrains("planned_start", "planned_end")
+    def _check_ends_after_start(self):
+        for trip in self:
+            if trip.planned_end and trip.planned_end < trip.planned_start:
+                raise ValidationError(
+                    _(
+                        "%s cannot end before it starts. Correct the planned dates.",
+                        trip.name,
+                    )
+                )
 
     @api.constrains("driver_id")
     def _check_driver_is_driver(self):

@@ -1,0 +1,15 @@
+from . import (
+    test_demo,
+    test_lanes,
+    test_masters,
+    test_pod,
+    test_portal,
+    test_roles,
+    test_trip_assignment,
+    test_trip_concurrency,
+    test_trip_events,
+    test_trip_state_writes,
+    test_trip_transitions,
+    test_vehicle,
+    test_wizards,
+)

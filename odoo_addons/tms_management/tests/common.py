@@ -1,6 +1,7 @@
 """What the tests of transport share: a small company with trucks, drivers and trips."""
 
 import base64
+import contextlib
 import io
 from datetime import timedelta
 from itertools import count
@@ -8,6 +9,7 @@ from itertools import count
 from PIL import Image
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, new_test_user
 
 from ..models.trip_transitions import OPEN_STATES
@@ -138,6 +140,16 @@ class TmsFactory:
         for target in PATHS[state]:
             cls.advance(trip, target)
         return trip
+
+    @contextlib.contextmanager
+    def refused(self, reason, error=UserError):
+        """Expect ``error`` with a text that matches ``reason``, and roll back.
+
+        ``assertRaisesRegex`` rolls nothing back, which a refused request always does.
+        """
+        with self.assertRaises(error) as caught:
+            yield
+        self.assertRegex(str(caught.exception), reason)
 
     @staticmethod
     def advance(trip, target):

@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -30,6 +30,7 @@ PUSH_LOCK = 0x6770735F707368
 MAX_POSITIONS = 500
 _DEFER_FIRST_S = 10.0
 _DEFER_LONGEST_S = 300.0
+_GIVE_UP_AFTER = timedelta(days=1)
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -145,9 +146,15 @@ class Pusher:
         unknown = Result.UNKNOWN_VEHICLE
         refused = [position for position, result in pairs if result is unknown]
         settled = [position for position, result in pairs if result is not unknown]
-        if refused:
-            await self._defer(connection, refused, unknown.value)
-        await repository.settle(connection, settled)
+        # A day later nobody waits for that position; the next fix queues itself.
+        old = [item for item in refused if now - item.received_at > _GIVE_UP_AFTER]
+        if old:
+            self._metrics.pushed.labels("given_up").inc(len(old))
+            log.warning("positions_given_up", count=len(old), reason=unknown.value)
+        kept = [item for item in refused if item not in old]
+        if kept:
+            await self._defer(connection, kept, unknown.value)
+        await repository.settle(connection, [*settled, *old])
 
     async def _defer(
         self, connection: Connection, positions: Sequence[Waiting], reason: str

@@ -7,6 +7,8 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+import asyncpg
+
 USER = "gps"
 
 
@@ -68,3 +70,11 @@ class PostgresServer:
             cwd=self._data.parent,
             stdout=subprocess.DEVNULL,
         )
+
+
+async def create_database(server: PostgresServer, name: str) -> str:
+    """A new empty database; its URL."""
+    connection = await asyncpg.connect(server.url("postgres"))
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return server.url(name)

@@ -1,0 +1,1 @@
+"""Every check of the repository, run side by side and reported together."""

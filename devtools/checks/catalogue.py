@@ -1,0 +1,204 @@
+"""Every check there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from devtools.checks import hygiene
+from devtools.checks.audit import AdvisoryService, AuditCheck, delivery_variables
+from devtools.checks.check import Check, Kind, Outcome
+from devtools.checks.components import ADDON, COMPONENTS, Component
+from devtools.checks.coverage_report import CoverageCompleteness
+from devtools.checks.execution import Command
+from devtools.checks.hygiene import HygieneCheck
+from devtools.checks.repository import Repository
+from devtools.checks.suite import PytestCheck, judge_suite
+from devtools.checks.system import RunningSystem
+from devtools.layout import Layout
+
+SETUP = "setup"
+SYSTEM = "integration system"
+# The gate that each component has to pass; new code aims higher.
+COVERAGE_MINIMUM = 80
+
+# As the delivery pipelines call them, in a component's Source Path.
+LINTERS = {
+    "flake8 errors": "flake8 . --count --select=E9,F63,F7,F82 "
+    "--show-source --statistics",
+    "flake8": "flake8 .",
+    "black": "black . --check",
+    "isort": "isort . --check-only",
+    "bandit": "bandit -r . -ll -ii",
+}
+UNIT_TESTS = "pytest --cov=./ --cov-report=xml"
+
+
+@dataclass
+class Catalogue:
+    """Makes the checks, and holds what several of them share.
+
+    :param reports: folder for logs and results.
+    """
+
+    layout: Layout
+    reports: Path
+    system: RunningSystem = field(init=False)
+    advisories: AdvisoryService = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.system = RunningSystem(self.layout)
+        self.advisories = AdvisoryService(self.layout, self.reports / "advisories.log")
+
+    def close(self) -> None:
+        """End whatever the checks have started and share."""
+        self.advisories.close()
+        self.system.close()
+
+    def checks(self) -> list[Check]:
+        """All checks but the setting up, the long ones first."""
+        lints = [check for part in COMPONENTS for check in self._lint(part)]
+        return [
+            *self._addon_tests(),
+            *self._system_tests(),
+            *(check for part in COMPONENTS for check in self._unit_tests(part)),
+            *self._audits(),
+            *lints,
+            *self._repository_checks(),
+        ]
+
+    # -- one component -------------------------------------------------------------
+
+    def _command(self, component: Component, line: str, timeout_s: float) -> Command:
+        return Command(
+            line.split(),
+            cwd=component.source_path(self.layout),
+            venv=self.layout.venv(component.venv),
+            timeout_s=timeout_s,
+        )
+
+    def _check(self, component: Component, name: str, kind: Kind, line: str) -> Check:
+        action = self._command(component, line, timeout_s=600).check
+        return Check(f"{component.name} {name}", component.name, kind, action, (SETUP,))
+
+    def _lint(self, component: Component) -> Iterator[Check]:
+        for name, line in LINTERS.items():
+            yield self._check(component, name, Kind.LINT, line)
+        if component.typed:
+            yield self._check(component, "mypy", Kind.LINT, " ".join(component.typed))
+        if component is ADDON:
+            line = "pylint --rcfile=.pylintrc ."
+            yield self._check(component, "pylint-odoo", Kind.LINT, line)
+
+    def _unit_tests(self, component: Component) -> Iterator[Check]:
+        if not component.unit_tests:
+            return
+        name = f"{component.name} unit tests"
+        command = self._command(component, UNIT_TESTS, timeout_s=1200)
+        suite = PytestCheck(name, command)
+        yield Check(name, component.name, Kind.TEST, suite, (SETUP,), heavy=True)
+        yield from self._coverage(component, name)
+
+    def _coverage(self, component: Component, tests: str) -> Iterator[Check]:
+        line = f"coverage report --fail-under={COVERAGE_MINIMUM}"
+        report = self._command(component, line, timeout_s=300).check
+        complete = CoverageCompleteness(component.source_path(self.layout))
+        for name, action in (("coverage", report), ("coverage is complete", complete)):
+            name = f"{component.name} {name}"
+            yield Check(name, component.name, Kind.TEST, action, (tests,))
+
+    def _audits(self) -> Iterator[Check]:
+        places = [
+            (part.name, part.folder, part.venv, "requirements.txt")
+            for part in COMPONENTS
+            if part.audited
+        ]
+        places.append(("integration", "requirements", "delivery", "integration.txt"))
+        for name, folder, venv, lock in places:
+            action = AuditCheck(
+                self.layout,
+                self.advisories,
+                self.layout.root / folder,
+                self.layout.venv(venv),
+                lock,
+            )
+            yield Check(f"{name} pip-audit", name, Kind.AUDIT, action, (SETUP,))
+
+    # -- what needs a running Odoo ----------------------------------------------------
+
+    def _addon_tests(self) -> Iterator[Check]:
+        name = "addon tests"
+
+        def action(log: Path) -> Outcome:
+            # In a process of its own, so that its output goes into the log.
+            results = log.with_suffix("")
+            status = Command(
+                [sys.executable, "-m", "devtools.checks.addon_suite", str(results)],
+                cwd=self.layout.root,
+                venv=self.layout.venv("odoo"),
+                timeout_s=1800,
+            ).execute(log)
+            return judge_suite(name, status, results.glob("*.xml"), log)
+
+        yield Check(name, ADDON.name, Kind.TEST, action, (SETUP,), heavy=True)
+        yield from self._coverage(ADDON, name)
+
+    def _system_tests(self) -> Iterator[Check]:
+        e2e = next(part for part in COMPONENTS if part.name == "e2e")
+        suite = PytestCheck("e2e tests", self._command(e2e, "pytest", timeout_s=1800))
+        yield Check("e2e tests", "e2e", Kind.TEST, suite, (SETUP,), heavy=True)
+        yield Check(
+            SYSTEM, "integration", Kind.TEST, self.system.start, (SETUP,), heavy=True
+        )
+        for component in ("addon", "gps"):
+            yield self._integration(component)
+
+    def _integration(self, component: str) -> Check:
+        part = next(part for part in COMPONENTS if part.name == component)
+        name = f"{component} integration tests"
+
+        def action(log: Path) -> Outcome:
+            of_odoo = component == ADDON.name
+            system = self.system
+            command = Command(
+                ["pytest", "tests/integration/"],
+                cwd=part.source_path(self.layout),
+                venv=self.layout.venv("integration"),
+                variables=(
+                    system.odoo_variables() if of_odoo else system.gps_variables()
+                ),
+            )
+            return PytestCheck(name, command)(log)
+
+        return Check(name, component, Kind.TEST, action, (SYSTEM,))
+
+    # -- the repository as a whole ----------------------------------------------------
+
+    def _repository_checks(self) -> Iterator[Check]:
+        repository = Repository(self.layout.root)
+        finders = {
+            "no registry hosts": (hygiene.registry_hosts, "take them out"),
+            "no long files": (hygiene.long_files, "split them"),
+            "no dead links": (hygiene.dead_links, "mend or remove them"),
+            "no secrets": (hygiene.secrets, "remove and replace them"),
+        }
+        for name, (find, hint) in finders.items():
+            action = HygieneCheck(repository, find, hint)
+            yield Check(name, "repository", Kind.LINT, action)
+        delivery = self.layout.venv("delivery")
+
+        def shellcheck(log: Path) -> Outcome:
+            files = [str(path) for path in repository.shell_files()]
+            argv = ["shellcheck", "--enable=all", *files]
+            return Command(argv, cwd=self.layout.root, venv=delivery).check(log)
+
+        def locks(log: Path) -> Outcome:
+            sources = [str(path) for path in repository.files if path.suffix == ".in"]
+            argv = ["python", "-m", "delivery", "lock-current", *sources]
+            variables = delivery_variables(self.layout)
+            return Command(argv, self.layout.root, delivery, variables).check(log)
+
+        for name, check in (("shellcheck", shellcheck), ("lock current", locks)):
+            yield Check(name, "repository", Kind.LINT, check, (SETUP,))

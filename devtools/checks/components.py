@@ -1,0 +1,65 @@
+"""The parts of the repository that are checked, each with its own settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from devtools.layout import Layout
+
+
+@dataclass(frozen=True)
+class Component:
+    """A Source Path, or another folder with lint settings of its own.
+
+    :param name: short, as in ``make test ONLY=gps``.
+    :param folder: relative to the repository root.
+    :param venv: the virtualenv that holds its tools and what it imports.
+    :param typed: how mypy is called; empty where it is not.
+    :param audited: has a ``requirements.txt`` of what it runs with.
+    :param unit_tests: pytest runs them in the folder, with a coverage gate.
+    """
+
+    name: str
+    folder: str
+    venv: str
+    typed: tuple[str, ...] = ()
+    audited: bool = False
+    unit_tests: bool = False
+
+    def source_path(self, layout: Layout) -> Path:
+        """Its folder."""
+        return layout.root / self.folder
+
+
+ADDON = Component("addon", "odoo_addons/tms_management", "odoo", audited=True)
+
+COMPONENTS = (
+    ADDON,
+    Component(
+        "gps",
+        "gps_ingestion_service",
+        "gps",
+        typed=("mypy",),
+        audited=True,
+        unit_tests=True,
+    ),
+    Component(
+        "simulator",
+        "simulator",
+        "integration",
+        typed=("mypy", "."),
+        audited=True,
+        unit_tests=True,
+    ),
+    Component(
+        "delivery",
+        "delivery",
+        "delivery",
+        typed=("mypy",),
+        audited=True,
+        unit_tests=True,
+    ),
+    Component("devtools", "devtools", "delivery", typed=("mypy", "."), unit_tests=True),
+    Component("e2e", "tests", "integration", typed=("mypy", ".")),
+)

@@ -1,0 +1,89 @@
+"""Several replicas on one database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.service import (
+    ADMIN,
+    GATEWAY,
+    Service,
+    eventually,
+    in_process,
+    row,
+    settings_for,
+)
+
+from gps_ingestion_service.database import Connection
+
+
+@pytest.fixture
+async def second(migrated_url: str, service: Service) -> AsyncIterator[Service]:
+    """Another replica beside ``service``, following the devices."""
+    async with in_process(settings_for(migrated_url)) as running:
+
+        async def listening() -> bool:
+            return (await running.client.get("/readyz")).status_code == 200
+
+        await eventually(listening, "the second replica is ready")
+        yield running
+
+
+async def test_a_token_issued_by_one_replica_opens_the_other(
+    service: Service, second: Service
+) -> None:
+    token = await service.provision("one")
+
+    async def accepted() -> bool:
+        return (await second.post([row()], token)).status_code == 200
+
+    await eventually(accepted, "the other replica knows the token")
+
+
+async def test_a_device_disabled_at_one_replica_is_refused_by_the_other(
+    service: Service, second: Service
+) -> None:
+    token = await service.provision("one")
+    spec = {"vehicle_identifier": "MH12AB1234", "version": 2, "enabled": False}
+    await service.client.put("/v1/devices/one", json=spec, headers=ADMIN)
+
+    async def refused() -> bool:
+        return (await second.post([row()], token)).status_code == 403
+
+    await eventually(refused, "the other replica refuses the device")
+
+
+async def test_a_gateway_never_has_to_wait_for_the_news(
+    service: Service, second: Service, db: Connection
+) -> None:
+    for number in range(5):
+        name, vehicle = f"device-{number}", f"MH{number}"
+        await service.provision(name, vehicle)
+        rows = [row(device_id=name), row(1, vehicle_identifier=vehicle)]
+        assert (await second.post(rows, GATEWAY)).json()["accepted"] == 2
+
+
+async def test_a_replica_that_lost_its_connection_hears_the_news_again(
+    service: Service, second: Service, db: Connection
+) -> None:
+    await db.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'gps_ingestion_service' AND query LIKE 'LISTEN%'"
+    )
+    await db.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'gps_ingestion_service'"
+    )
+
+    async def provisioned() -> bool:
+        spec = {"vehicle_identifier": "MH1", "version": 1}
+        response = await service.client.put(
+            "/v1/devices/late", json=spec, headers=ADMIN
+        )
+        return response.status_code in (200, 201)
+
+    await eventually(provisioned, "the first replica writes again")
+
+    async def known() -> bool:
+        return second.state.registry.device("late") is not None
+
+    await eventually(known, "the second replica knows the device")
