@@ -168,10 +168,19 @@ def healthy(port: int) -> int:
         return 1
 
 
+def without_absent_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without pointers to secrets that exist during rotations only."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.endswith("_PREVIOUS_FILE") or Path(value).is_file()
+    }
+
+
 def serve(settings: Settings, role: str) -> NoReturn:
     """Become Odoo: signals of the container then reach it directly."""
     command = command_line(settings, role, write_configuration(settings, role))
-    os.execv(command[0], command)  # nosec B606
+    os.execve(command[0], command, without_absent_files(os.environ))  # nosec B606
 
 
 def _parser() -> argparse.ArgumentParser:
