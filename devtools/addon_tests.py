@@ -62,7 +62,9 @@ class AddonTestResult:
         )
         if not self.log_problems:
             return line
-        shown = "\n".join(f"    {problem}" for problem in self.log_problems[:40])
+        # The time in front of a line hides that it is always the same.
+        distinct = dict.fromkeys(_undated(line) for line in self.log_problems)
+        shown = "\n".join(f"    {problem}" for problem in [*distinct][:40])
         return f"{line}\n  problems in Odoo's log:\n{shown}"
 
 
@@ -169,10 +171,11 @@ def _read_result(
     seconds = 0.0
     skipped: list[tuple[str, str]] = []
     for suite in suites:
-        tests += int(suite.get("tests", 0))
         failures += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         seconds += float(suite.get("time", 0))
         for case in suite.iter("testcase"):
+            # The attribute of the suite would count each subtest as well.
+            tests += 1
             for skip in case.iter("skipped"):
                 name = f"{case.get('classname')}.{case.get('name')}"
                 skipped.append((name, skip.get("message", "")))
@@ -188,6 +191,10 @@ def _read_result(
         status=status,
         junit=junit,
     )
+
+
+def _undated(line: str) -> str:
+    return re.sub(r"^\S+ \S+ \d+ (?=[A-Z]+ )", "", line)
 
 
 def _coverage(layout: Layout) -> float | None:

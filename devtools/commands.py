@@ -33,33 +33,36 @@ class RunningPrograms:
     """The programs that run now, so that an interrupted command leaves none behind."""
 
     def __init__(self) -> None:
-        self._programs: set[subprocess.Popen[str]] = set()
+        self._programs: dict[subprocess.Popen[str], int] = {}
         self._lock = threading.Lock()
         self._closed = False
 
-    def add(self, program: subprocess.Popen[str]) -> None:
-        """Remember a program; one that starts after the interruption ends at once."""
+    def add(self, program: subprocess.Popen[str], number: int = signal.SIGTERM) -> None:
+        """Remember a program; one that starts after the interruption ends at once.
+
+        :param number: the signal that ends it in good order.
+        """
         with self._lock:
-            self._programs.add(program)
+            self._programs[program] = number
             if self._closed:
-                _end_group(program)
+                _end_group(program, number)
 
     def discard(self, program: subprocess.Popen[str]) -> None:
         """Forget a program that ended."""
         with self._lock:
-            self._programs.discard(program)
+            self._programs.pop(program, None)
 
     def end_all(self) -> None:
         """End them all, with what they have started."""
         with self._lock:
             self._closed = True
-            for program in self._programs:
-                _end_group(program)
+            for program, number in self._programs.items():
+                _end_group(program, number)
 
 
-def _end_group(program: subprocess.Popen[str]) -> None:
+def _end_group(program: subprocess.Popen[str], number: int = signal.SIGTERM) -> None:
     try:
-        os.killpg(program.pid, signal.SIGTERM)
+        os.killpg(program.pid, number)
     except ProcessLookupError:
         pass
 

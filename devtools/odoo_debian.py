@@ -7,7 +7,6 @@ root is needed, and the metadata's signature is checked as always.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import re
@@ -109,6 +108,7 @@ class DebianOdoo:
 
     def _download_from(self, mirror: Source, report: Callable[[str], None]) -> Deb:
         options = self._apt_options(mirror)
+        report(f"asking the mirror for {PACKAGE}")
         self._apt([*options, "update"])
         printed = self._apt([*options, "--print-uris", "download", PACKAGE])
         deb = parse_print_uris(printed)
@@ -152,7 +152,8 @@ class DebianOdoo:
             "Acquire::https::Timeout": "30",
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
-            "APT::Sandbox::User": getpass.getuser(),
+            # The lists are in a folder that only this user may enter.
+            "APT::Sandbox::User": "root",
             "APT::Update::Error-Mode": "any",
         }
         return [

@@ -14,12 +14,12 @@ from devtools.checks.components import ADDON, COMPONENTS, Component
 from devtools.checks.coverage_report import CoverageCompleteness
 from devtools.checks.execution import Command
 from devtools.checks.hygiene import HygieneCheck
+from devtools.checks.preparation import SETUP, TOOLS, Preparation
 from devtools.checks.repository import Repository
 from devtools.checks.suite import PytestCheck, judge_suite
 from devtools.checks.system import RunningSystem
 from devtools.layout import Layout
 
-SETUP = "setup"
 SYSTEM = "integration system"
 # The gate that each component has to pass; new code aims higher.
 COVERAGE_MINIMUM = 80
@@ -58,9 +58,10 @@ class Catalogue:
         self.system.close()
 
     def checks(self) -> list[Check]:
-        """All checks but the setting up, the long ones first."""
+        """All checks, the long ones first."""
         lints = [check for part in COMPONENTS for check in self._lint(part)]
         return [
+            *Preparation(self.layout).checks(),
             *self._addon_tests(),
             *self._system_tests(),
             *(check for part in COMPONENTS for check in self._unit_tests(part)),
@@ -81,7 +82,7 @@ class Catalogue:
 
     def _check(self, component: Component, name: str, kind: Kind, line: str) -> Check:
         action = self._command(component, line, timeout_s=600).check
-        return Check(f"{component.name} {name}", component.name, kind, action, (SETUP,))
+        return Check(f"{component.name} {name}", component.name, kind, action, (TOOLS,))
 
     def _lint(self, component: Component) -> Iterator[Check]:
         for name, line in LINTERS.items():
@@ -98,7 +99,7 @@ class Catalogue:
         name = f"{component.name} unit tests"
         command = self._command(component, UNIT_TESTS, timeout_s=1200)
         suite = PytestCheck(name, command)
-        yield Check(name, component.name, Kind.TEST, suite, (SETUP,), heavy=True)
+        yield Check(name, component.name, Kind.TEST, suite, (TOOLS,), heavy=True)
         yield from self._coverage(component, name)
 
     def _coverage(self, component: Component, tests: str) -> Iterator[Check]:
@@ -124,7 +125,7 @@ class Catalogue:
                 self.layout.venv(venv),
                 lock,
             )
-            yield Check(f"{name} pip-audit", name, Kind.AUDIT, action, (SETUP,))
+            yield Check(f"{name} pip-audit", name, Kind.AUDIT, action, (TOOLS,))
 
     # -- what needs a running Odoo ----------------------------------------------------
 
@@ -201,4 +202,4 @@ class Catalogue:
             return Command(argv, self.layout.root, delivery, variables).check(log)
 
         for name, check in (("shellcheck", shellcheck), ("lock current", locks)):
-            yield Check(name, "repository", Kind.LINT, check, (SETUP,))
+            yield Check(name, "repository", Kind.LINT, check, (TOOLS,))

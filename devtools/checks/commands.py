@@ -6,10 +6,9 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from devtools.checks.catalogue import SETUP, Catalogue
-from devtools.checks.check import PASSED, Check, Kind, Outcome
+from devtools.checks.catalogue import Catalogue
+from devtools.checks.check import Check, Kind
 from devtools.checks.lock import compile_locks
 from devtools.checks.machine import versions
 from devtools.checks.runner import Runner, exit_status
@@ -17,13 +16,10 @@ from devtools.checks.summary import Printer, closing_lines
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 from devtools.locks import exclusive
-from devtools.preflight import check_machine
-from devtools.provision import provision
 from devtools.venvs import ensure_venv
 
 AddCommand = Callable[..., argparse.ArgumentParser]
 SUMMARY = "summary.txt"
-TOOL_VENVS = ("odoo", "gps", "integration", "delivery")
 
 
 def add_commands(add: AddCommand) -> None:
@@ -66,10 +62,7 @@ def run_checks(layout: Layout, kinds: Sequence[Kind], only: str = "") -> int:
     start = time.monotonic()
     reports = layout.root / "reports"
     catalogue = Catalogue(layout, reports)
-    of_kinds = [check for check in catalogue.checks() if check.kind in kinds]
-    chosen = select(of_kinds, only)
-    if any(SETUP in check.needs for check in chosen):
-        chosen.insert(0, _setup(layout, with_odoo=Kind.TEST in kinds))
+    chosen = select(catalogue.checks(), kinds, only)
     width = max(len(check.name) for check in chosen)
     printer = Printer(sys.stdout, len(chosen), width)
     try:
@@ -84,44 +77,27 @@ def run_checks(layout: Layout, kinds: Sequence[Kind], only: str = "") -> int:
     return exit_status(results)
 
 
-def select(checks: Sequence[Check], only: str) -> list[Check]:
-    """Checks that the words mean, with those that they need."""
+def select(checks: Sequence[Check], kinds: Sequence[Kind], only: str) -> list[Check]:
+    """Checks of these kinds that the words mean, with those that they need."""
     words = [word.strip().lower() for word in only.split(",") if word.strip()]
-    if not words:
-        return list(checks)
-    wanted = {
-        check.name
-        for check in checks
-        if any(word == check.component or word in check.name.lower() for word in words)
-    }
+    of_kinds = [check for check in checks if check.kind in kinds]
+    wanted = {check.name for check in of_kinds if not words or _is_meant(check, words)}
     if not wanted:
-        components = sorted({check.component for check in checks})
+        components = sorted({check.component for check in of_kinds})
         raise DevtoolsError(
             f"no check is called {only}", f"try {', '.join(components)}"
         )
     by_name = {check.name: check for check in checks}
     pending = list(wanted)
     while pending:
-        for need in by_name[pending.pop()].needs:
-            if need in by_name and need not in wanted:
-                wanted.add(need)
-                pending.append(need)
+        needs = set(by_name[pending.pop()].needs) - wanted
+        wanted |= needs
+        pending += needs
     return [check for check in checks if check.name in wanted]
 
 
-def _setup(layout: Layout, with_odoo: bool) -> Check:
-    def everything(log: Path) -> Outcome:
-        provision(layout, with_tests=True)
-        return PASSED
-
-    def tools(log: Path) -> Outcome:
-        with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
-            check_machine(layout, True, print)
-            for name in TOOL_VENVS:
-                ensure_venv(layout, name, print)
-        return PASSED
-
-    return Check(SETUP, SETUP, Kind.SETUP, everything if with_odoo else tools)
+def _is_meant(check: Check, words: Sequence[str]) -> bool:
+    return any(word == check.component or word in check.name.lower() for word in words)
 
 
 def _lock(layout: Layout, options: argparse.Namespace) -> int:

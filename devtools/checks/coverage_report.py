@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ def covered_files(report: Path) -> set[str]:
 def product_modules(source_path: Path) -> set[str]:
     """Python modules of a Source Path that git knows or would add, without its tests.
 
-    An empty ``__init__.py`` has nothing to cover and is left out.
+    A module without a statement, such as most ``__init__.py``, has nothing to cover and
+    is left out.
     """
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(
@@ -69,5 +71,11 @@ def product_modules(source_path: Path) -> set[str]:
         if not _NOT_PRODUCT_FOLDERS & set(PurePosixPath(name).parts)
         and PurePosixPath(name).name not in _NOT_PRODUCT_FILES
         and (source_path / name).is_file()
-        and (source_path / name).stat().st_size > 0
+        and _has_statements(source_path / name)
     }
+
+
+def _has_statements(module: Path) -> bool:
+    """Whether there is more in a module than comments and a docstring."""
+    body = ast.parse(module.read_text(encoding="utf-8")).body
+    return len(body) > (ast.get_docstring(ast.Module(body, [])) is not None)

@@ -57,7 +57,8 @@ class Command:
                 env=environment,
                 start_new_session=True,
             )
-            running.add(process)
+            # pytest undoes what its fixtures started on this signal, not on SIGTERM.
+            running.add(process, signal.SIGINT)
             try:
                 return process.wait(self.timeout_s)
             except subprocess.TimeoutExpired:
@@ -92,7 +93,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     """End a process that still runs, with what it started."""
     if process.poll() is not None:
         return
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
             process.wait(20)

@@ -41,6 +41,9 @@ class Runner:
     def run(self) -> list[Result]:
         """Run all checks; answers their results in the order they ended."""
         self._reports.mkdir(parents=True, exist_ok=True)
+        for check in self._waiting:
+            # What an earlier run left must not be taken for this one's.
+            self._log(check).unlink(missing_ok=True)
         with ThreadPoolExecutor(self._cores + 1) as pool:
             try:
                 self._loop(pool)
@@ -91,7 +94,6 @@ class Runner:
 
     def _perform(self, check: Check) -> Result:
         log = self._log(check)
-        log.unlink(missing_ok=True)
         start = time.monotonic()
         try:
             outcome = check.action(log)

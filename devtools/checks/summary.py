@@ -32,7 +32,7 @@ class Printer:
         line = f"{number:>8} {result.check.name:{self._width}}  "
         line += f"{outcome.status.value:11} {result.seconds:6.1f} s  {outcome.note}"
         self.lines([line.rstrip()])
-        if result.failed:
+        if result.failed and result.log.is_file():
             self.lines([f"    | {text}" for text in last_lines(result.log, TAIL_LINES)])
             self.lines([f"    (all of it: {result.log})"])
 

@@ -43,9 +43,8 @@ class RunningSystem:
         instance = self._required
         return {
             "STAGING_BASE_URL": instance.urls.odoo,
-            "STAGING_ADMIN_PASSWORD": instance.passwords["admin"],
-            "STAGING_DISPATCHER_PASSWORD": instance.passwords["dispatcher"],
-            "STAGING_GPS_HMAC_SECRET": instance.secrets.gps_hmac,
+            "STAGING_LOGIN": "dispatcher",
+            "STAGING_PASSWORD": instance.passwords["dispatcher"],
         }
 
     def gps_variables(self) -> dict[str, str]:

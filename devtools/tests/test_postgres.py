@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_root_without_namespaces_becomes_nobody_who_owns_the_data(
     )
     results = iter([0, 1])
     monkeypatch.setattr(
-        postgres.subprocess,
+        subprocess,
         "run",
         lambda *args, **kwargs: SimpleNamespace(returncode=next(results)),
     )

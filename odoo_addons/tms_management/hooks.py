@@ -18,6 +18,9 @@ def pre_init_hook(env):
          WHERE license_plate IS NOT NULL
         """)
     env.invalidate_all(flush=False)
+    vehicles = env["fleet.vehicle"].with_context(active_test=False).search([])
+    env.add_to_compute(vehicles._fields["name"], vehicles)
+    vehicles.flush_recordset(["name"])
     env.cr.execute("""
         SELECT license_plate FROM fleet_vehicle
          WHERE active AND license_plate IS NOT NULL

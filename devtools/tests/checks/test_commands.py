@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools.checks.catalogue import LINTERS, SETUP, Catalogue
+from devtools.checks.catalogue import LINTERS, Catalogue
 from devtools.checks.check import Check, Kind
 from devtools.checks.commands import select
 from devtools.checks.components import COMPONENTS
@@ -23,8 +23,11 @@ def checks(tmp_path: Path) -> list[Check]:
     return Catalogue(Layout.discover(), tmp_path).checks()
 
 
-def names(checks: list[Check], only: str) -> set[str]:
-    return {check.name for check in select(checks, only)}
+ALL = tuple(Kind)
+
+
+def names(checks: list[Check], only: str, kinds: tuple[Kind, ...] = ALL) -> set[str]:
+    return {check.name for check in select(checks, kinds, only)}
 
 
 def test_every_need_is_a_check_and_every_name_unique(checks: list[Check]) -> None:
@@ -32,7 +35,7 @@ def test_every_need_is_a_check_and_every_name_unique(checks: list[Check]) -> Non
 
     assert len(known) == len(set(known))
     needed = {need for check in checks for need in check.needs}
-    assert needed <= {SETUP, *known}
+    assert needed <= set(known)
 
 
 def test_every_component_has_every_linter(checks: list[Check]) -> None:
@@ -51,7 +54,7 @@ def test_every_folder_of_a_component_is_there() -> None:
 
 
 def test_no_words_choose_everything(checks: list[Check]) -> None:
-    assert select(checks, " , ") == checks
+    assert select(checks, ALL, " , ") == checks
 
 
 def test_a_component_is_chosen_with_what_its_checks_need(checks: list[Check]) -> None:
@@ -64,12 +67,19 @@ def test_a_component_is_chosen_with_what_its_checks_need(checks: list[Check]) ->
 
 def test_a_word_of_a_name_chooses_over_components(checks: list[Check]) -> None:
     assert {"gps mypy", "devtools mypy"} <= names(checks, "MyPy")
-    assert names(checks, "gps mypy,shellcheck") == {"gps mypy", "shellcheck"}
+    assert names(checks, "gps mypy,shellcheck") == {"tools", "gps mypy", "shellcheck"}
+
+
+def test_static_checks_need_no_odoo(checks: list[Check]) -> None:
+    chosen = names(checks, "", (Kind.LINT,))
+
+    assert "addon pylint-odoo" in chosen
+    assert "setup" not in chosen
 
 
 def test_words_that_mean_nothing_are_refused(checks: list[Check]) -> None:
     with pytest.raises(DevtoolsError, match="no check is called nonsense: try addon"):
-        select(checks, "nonsense")
+        select(checks, ALL, "nonsense")
 
 
 def test_locks_are_compiled_after_those_they_name(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def write_report(folder: Path, *names: str, source: str = ".") -> None:
 def source_path(make_repository: MakeRepository) -> Path:
     files = {
         "src/app/__init__.py": "",
+        "src/app/words/__init__.py": '# why\n"""Words."""\n',
         "src/app/core.py": "x = 1\n",
         "src/app/edge.py": "y = 1\n",
         "tests/test_core.py": "z = 1\n",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
+import pytest
+
+from devtools.checks import execution
 from devtools.checks.check import Status
 from devtools.checks.execution import TIMED_OUT, Command, verdict
+from devtools.commands import RunningPrograms
 from devtools.tests.conftest import write_program
+from devtools.waiting import wait_until
 
 
 def command(tmp_path: Path, *argv: str, timeout_s: float = 60) -> Command:
@@ -41,3 +47,30 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> N
 
 def test_success_is_passed(tmp_path: Path) -> None:
     assert command(tmp_path, "true").check(tmp_path / "a.log").status is Status.PASSED
+
+
+def test_an_interrupted_command_can_clean_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = RunningPrograms()
+    monkeypatch.setattr(execution, "running", programs)
+    log = tmp_path / "check.log"
+    script = (
+        "import signal, time\n"
+        "try:\n    print('started', flush=True)\n    time.sleep(1000)\n"
+        "except KeyboardInterrupt:\n    print('cleaned up')\n"
+    )
+    cleaning = command(tmp_path, sys.executable, "-c", script)
+    thread = threading.Thread(target=cleaning.execute, args=(log,))
+    thread.start()
+    wait_until(
+        lambda: log.is_file() and "\nstarted\n" in log.read_text(),
+        what="the command",
+        timeout_s=30,
+        interval_s=0.02,
+    )
+
+    programs.end_all()
+    thread.join(30)
+
+    assert log.read_text().endswith("started\ncleaned up\n")

@@ -60,6 +60,18 @@ def test_what_needs_a_failed_check_fails_and_says_why(tmp_path: Path) -> None:
     assert all(result.failed for result in results)
 
 
+def test_the_log_of_an_earlier_run_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "suite.log").write_text("all was well then\n")
+
+    run(
+        tmp_path,
+        make_check("system", failed("no port")),
+        make_check("suite", needs=("system",)),
+    )
+
+    assert not (tmp_path / "suite.log").exists()
+
+
 def test_a_check_that_breaks_down_fails_with_its_traceback(tmp_path: Path) -> None:
     def action(log: Path) -> Outcome:
         raise ValueError("an odd thing")

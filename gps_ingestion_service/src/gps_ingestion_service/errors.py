@@ -91,6 +91,8 @@ def as_service_error(error: Exception) -> ServiceError:
     if isinstance(error, DecodeError):
         return ServiceError(error.status, error.code, error.message)
     if isinstance(error, RequestValidationError):
+        if any(item["type"] == "json_invalid" for item in error.errors()):
+            return ServiceError(400, "invalid_json", "the body is not JSON")
         return ServiceError(422, "invalid_request", _explain(error))
     if isinstance(error, HTTPException):
         code = _HTTP_CODES.get(error.status_code, "http_error")

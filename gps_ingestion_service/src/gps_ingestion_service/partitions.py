@@ -30,27 +30,51 @@ async def make_partition(connection: Executor, day: date) -> bool:
     if await connection.fetchval("SELECT to_regclass($1)", name) is not None:
         return False
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    bounds = (start, start + timedelta(days=1))
-    low, high = (f"{bound:%Y-%m-%d %H:%M:%S+00}" for bound in bounds)
-    # Names and bounds come from a date, never from input.
-    await connection.execute(f"CREATE TABLE {name} (LIKE fix INCLUDING ALL)")
+    end = start + timedelta(days=1)
     await connection.execute("LOCK TABLE fix_default IN ACCESS EXCLUSIVE MODE")
+    strays: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM fix_default WHERE fix_time >= $1 AND fix_time < $2
+        )
+        """,
+        start,
+        end,
+    )
+    if strays:
+        # PostgreSQL attaches no partition whose rows lie in the default one.
+        await connection.execute("ALTER TABLE fix DETACH PARTITION fix_default")
+    # Names and bounds come from a date, never from input. Attaching a table lets other
+    # sessions write meanwhile; creating it as a partition would not.
+    await connection.execute(f"CREATE TABLE {name} (LIKE fix INCLUDING ALL)")
     await connection.execute(
-        f"""
-        WITH moved AS (
+        f"ALTER TABLE fix ATTACH PARTITION {name} "
+        f"FOR VALUES FROM ('{_literal(start)}') TO ('{_literal(end)}')"
+    )
+    if strays:
+        await _bring_home(connection, start, end)
+    return True
+
+
+def _literal(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S+00}"
+
+
+async def _bring_home(connection: Executor, start: datetime, end: datetime) -> None:
+    """Move the fixes of a day out of the default partition and attach that again."""
+    await connection.execute(
+        """
+        WITH strays AS (
             DELETE FROM fix_default
             WHERE fix_time >= $1 AND fix_time < $2
             RETURNING *
         )
-        INSERT INTO {name} SELECT * FROM moved
+        INSERT INTO fix SELECT * FROM strays
         """,
-        *bounds,
+        start,
+        end,
     )
-    await connection.execute(
-        f"ALTER TABLE fix ATTACH PARTITION {name} "
-        f"FOR VALUES FROM ('{low}') TO ('{high}')"
-    )
-    return True
+    await connection.execute("ALTER TABLE fix ATTACH PARTITION fix_default DEFAULT")
 
 
 async def make_partitions(database: Database, today: date, ahead_days: int) -> int:

@@ -4,12 +4,19 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from support.odoo import SECRET, FakeOdoo, serving
 from support.postgres import PostgresServer, create_database
 from support.service import Service, in_process, settings_for
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.database import Connection
+
+# A busy machine is not a wrong decoder: examples have no time limit.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +68,7 @@ async def pushing(
     migrated_url: str, db: Connection, odoo: FakeOdoo
 ) -> AsyncIterator[Service]:
     """A service that pushes to that Odoo every 50 ms."""
-    settings = settings_for(migrated_url, odoo_url=odoo.url, odoo_hmac_secret=SECRET)
-    async with in_process(settings) as running:
+    pushes = settings_for(migrated_url, odoo_url=odoo.url, odoo_hmac_secret=SECRET)
+    async with in_process(pushes) as running:
         await running.state.registry.load()
         yield running

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gps_ingestion_service.decoders import DECODERS, Decoded, DecodeError, Message
+from gps_ingestion_service.decoders import (
+    DECODERS,
+    Decoded,
+    DecodeError,
+    Message,
+    recognise,
+)
 from gps_ingestion_service.decoders.native import decode_row
 from gps_ingestion_service.fix import Fix, Rejection
 
@@ -292,6 +298,14 @@ def test_traccar_client_limits_the_rows_of_a_message() -> None:
     with pytest.raises(DecodeError) as caught:
         traccar([{}] * 101)
     assert (caught.value.code, caught.value.status) == ("too_many_rows", 413)
+
+
+def test_a_message_that_no_format_claims_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(DECODERS, "osmand")
+    with pytest.raises(DecodeError, match="no known format"):
+        recognise(Message(query="id=1"))
 
 
 @given(any_json)

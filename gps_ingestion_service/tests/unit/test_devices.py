@@ -90,6 +90,16 @@ async def test_a_wrong_body_is_422_and_named(
     assert next(iter(spec)) in error["message"]
 
 
+async def test_a_body_that_is_not_json_is_400(service: Service) -> None:
+    response = await service.client.put(
+        "/v1/devices/tracker-1",
+        content=b'{"vehicle',
+        headers={**ADMIN, "Content-Type": "application/json"},
+    )
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "invalid_json"
+
+
 async def test_a_device_id_of_another_form_is_422(service: Service) -> None:
     assert (await put(service, "a" * 65)).status_code == 422
     assert (await put(service, "a%20b")).status_code == 422

@@ -308,7 +308,7 @@ async def test_the_pusher_survives_the_loss_of_its_connection(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'gps_ingestion_service'"
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             response = await pushing.post([row(device_id="one", latitude=2)], GATEWAY)
             if response.status_code == 200:

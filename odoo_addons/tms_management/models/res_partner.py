@@ -4,21 +4,12 @@ Nothing here checks a tax number: its format is a rule of each country, which Od
 localisations or a bridge addon bring.
 """
 
-from odoo import _, api, fields, models
+from odoo import _, api, models
 from odoo.exceptions import ValidationError
 
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
-
-    tms_consignment_ids = fields.One2many(
-        "tms.consignment",
-        "customer_id",
-        string="Consignments",
-        groups="tms_management.group_tms_admin,"
-        "tms_management.group_tms_dispatcher,"
-        "tms_management.group_tms_finance",
-    )
 
     @api.constrains("partner_latitude", "partner_longitude")
     def _check_coordinates(self):

@@ -79,6 +79,7 @@ class TmsTrip(models.Model):
         ondelete="restrict",
         check_company=True,
     )
+    truck_number = fields.Char(related="vehicle_id.license_plate", store=True)
     driver_id = fields.Many2one(
         "hr.employee",
         index=True,

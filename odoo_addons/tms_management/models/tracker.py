@@ -120,7 +120,7 @@ class TmsTracker(models.Model):
 
     def _raise_version(self):
         for tracker in self:
-            super(TmsTracker, tracker).write({"version": tracker.version + 1})
+            tracker.version += 1
         self._trigger_publishing()
 
     def _trigger_publishing(self):

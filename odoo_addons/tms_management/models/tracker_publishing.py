@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import requests
+
 from odoo import _, api, fields, models
 
 from .gps_settings import GpsSettingsError, read_gps_settings
@@ -12,7 +13,7 @@ from .gps_settings import GpsSettingsError, read_gps_settings
 _logger = logging.getLogger(__name__)
 
 _BATCH_SIZE = 50
-_TIMEOUT_S = (3.05, 10)
+_TIMEOUT_S = 10
 _RETRY_AFTER = timedelta(minutes=1)
 
 #: How far a version is raised, attempt by attempt, when the GPS service holds another

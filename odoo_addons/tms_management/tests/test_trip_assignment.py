@@ -46,6 +46,11 @@ class TestTripAssignment(TmsCase):
         self.assertEqual(trip.transit_time_h, 5)
         self.assertEqual(trip.planned_end - trip.planned_start, timedelta(hours=5))
 
+    def test_trip_ends_after_it_starts(self):
+        trip = self.make_trip()
+        with self.refused("cannot end before it starts"):
+            trip.planned_end = trip.planned_start - timedelta(hours=1)
+
     def test_trip_without_ends_or_load_is_refused(self):
         trip = self.make_trip(route_id=False, consignment_ids=False)
         self.assert_not_assignable(trip, "(?s)where the trip starts.*consignment")

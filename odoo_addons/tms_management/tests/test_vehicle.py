@@ -123,6 +123,7 @@ class TestInstallOnExistingVehicles(TmsCase):
         self.set_plate(nameless, " - ")
         pre_init_hook(self.env)
         self.assertEqual(vehicle.license_plate, "ZZ00TT0005")
+        self.assertTrue(vehicle.name.endswith("/ZZ00TT0005"))
         self.assertFalse(nameless.license_plate)
 
     def test_numbers_that_clash_are_named(self):

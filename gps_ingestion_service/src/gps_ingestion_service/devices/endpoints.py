@@ -42,7 +42,7 @@ def view(row: DeviceRow) -> DeviceView:
     "/{device_id}",
     responses={
         201: {"model": DeviceView, "description": "the device is new"},
-        **errors(409),
+        **errors(400, 409),
     },
 )
 async def put_device(

@@ -99,17 +99,17 @@ class FakeOdoo:
 
     async def wait_until_asked(self) -> None:
         """Return once a call is here, answered or not."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await self._asked.wait()
 
     async def wait_for_calls(self, count: int) -> None:
         """Return once that many batches came."""
-        async with asyncio.timeout(30), self._changed:
+        async with asyncio.timeout(120), self._changed:
             await self._changed.wait_for(lambda: len(self.batches) >= count)
 
     async def wait_for(self, vehicle: str, latitude: float) -> None:
         """Return once the vehicle's kept position has that latitude."""
-        async with asyncio.timeout(30), self._changed:
+        async with asyncio.timeout(120), self._changed:
             await self._changed.wait_for(
                 lambda: self.positions.get(vehicle, {}).get("latitude") == latitude
             )

@@ -144,7 +144,7 @@ class ServiceProcess:
         """SIGTERM; its exit status."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return await asyncio.to_thread(self._process.wait, 60)
+        return await asyncio.to_thread(self._process.wait, 120)
 
     def end(self) -> None:
         """Make sure that nothing is left behind."""
@@ -154,7 +154,7 @@ class ServiceProcess:
 
 async def eventually(check: Any, what: str) -> None:
     """Ask again until ``check`` says yes; the only wait by the clock in the tests."""
-    deadline = asyncio.get_running_loop().time() + 60
+    deadline = asyncio.get_running_loop().time() + 120
     while not await check():
         assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
         await asyncio.sleep(0.05)

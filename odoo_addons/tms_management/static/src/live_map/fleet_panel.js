@@ -21,6 +21,7 @@ export class FleetPanel extends Component {
         resetFilter: Function,
         select: Function,
         loading: Boolean,
+        lost: Boolean,
         isFiltered: Boolean,
     };
 

@@ -150,6 +150,9 @@ export class LiveMap extends Component {
         if (name.endsWith("AccessError")) {
             return { text: _t("You may no longer see the positions of the fleet."), reload: true };
         }
+        if (name) {
+            return { text: _t("The server cannot answer now, retrying…"), reload: false };
+        }
         return { text: _t("Connection lost, retrying…"), reload: false };
     }
 

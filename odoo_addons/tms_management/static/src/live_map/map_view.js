@@ -13,6 +13,11 @@ const WHOLE_WORLD = [
 ];
 const MOVING_FROM_KMH = 3;
 const LABELS_FROM_ZOOM = 8;
+const FAR_BELOW_ZOOM = 6.5;
+// Who needs attention lies on top where trucks stand together.
+const LAYER_OF = { on_hold: 600, in_transit: 400, assigned: 200, available: 0 };
+const LAYER_SELECTED = 2000;
+const LAYER_SILENT = -500;
 
 /** Loads Leaflet when the first map is opened. */
 export async function loadLeaflet() {
@@ -47,28 +52,31 @@ export class MapView {
         });
         L.control.zoom({ position: "bottomright" }).addTo(this.map);
         L.control.attribution({ prefix: "Leaflet", position: "bottomleft" }).addTo(this.map);
+        L.control.scale({ imperial: false, position: "bottomleft" }).addTo(this.map);
         this.map.createPane("outlines").style.zIndex = 150;
         this.places = new PlaceLayer(L, this.map);
         this.popup = L.popup({
             className: "o_tms_popup",
-            minWidth: 240,
+            minWidth: 256,
             maxWidth: 300,
             offset: [0, -14],
             autoPanPadding: [24, 24],
         });
-        this.map.on("zoomend", () => this.showLabels());
+        this.map.on("zoomend", () => this.adaptToZoom());
         this.map.on("popupclose", ({ popup }) => {
             if (popup === this.popup) {
                 this.select(null);
             }
         });
         this.fitWorld();
-        this.showLabels();
+        this.adaptToZoom();
     }
 
     destroy() {
         cancelAnimationFrame(this.frame);
         this.destroyed = true;
+        // Going away closes the popup, after the markers that closing would repaint.
+        this.map.off("popupclose");
         this.map.remove();
     }
 
@@ -133,10 +141,10 @@ export class MapView {
         this.map.invalidateSize({ pan: false });
     }
 
-    showLabels() {
-        this.map
-            .getContainer()
-            .classList.toggle("o_tms_labels", this.map.getZoom() >= LABELS_FROM_ZOOM);
+    adaptToZoom() {
+        const { classList } = this.map.getContainer();
+        classList.toggle("o_tms_labels", this.map.getZoom() >= LABELS_FROM_ZOOM);
+        classList.toggle("o_tms_far", this.map.getZoom() < FAR_BELOW_ZOOM);
     }
 
     // ---------------------------------------------------------------------
@@ -215,11 +223,13 @@ export class MapView {
             : entry.heading === null
               ? course
               : entry.heading + turn(entry.heading, course);
-        entry.marker.setZIndexOffset(row.id === this.selectedId ? 2000 : row.silent ? -500 : 0);
+        const selected = row.id === this.selectedId;
+        const layer = row.silent ? LAYER_SILENT : LAYER_OF[row.state];
+        entry.marker.setZIndexOffset(selected ? LAYER_SELECTED : layer);
         paintMarker(entry.marker.getElement(), row, {
             label: this.hooks.describe(row),
             heading: entry.heading,
-            selected: row.id === this.selectedId,
+            selected,
         });
     }
 
@@ -274,19 +284,27 @@ export class MapView {
         if (entry) {
             this.paint(entry);
             if (pan) {
+                // Without animation: the popup's own pan would start from halfway.
                 this.map.setView(
                     [entry.at.latitude, entry.at.longitude],
                     Math.max(this.map.getZoom(), LABELS_FROM_ZOOM),
-                    { animate: !this.stillness.matches }
+                    { animate: false }
                 );
             }
-            this.popup.setContent(this.hooks.renderPopup(entry.row));
-            this.popup.setLatLng([entry.at.latitude, entry.at.longitude]).openOn(this.map);
+            this.openPopup(entry);
         } else {
             this.popup.close();
         }
         this.places.highlight(this.selectedId);
         this.hooks.onSelect(this.selectedId);
+    }
+
+    openPopup(entry) {
+        this.popup.setContent(this.hooks.renderPopup(entry.row));
+        this.popup.options.autoPan = true;
+        this.popup.setLatLng([entry.at.latitude, entry.at.longitude]).openOn(this.map);
+        // From now on the view is the user's: news must not pull it back.
+        this.popup.options.autoPan = false;
     }
 
     refreshPopup() {

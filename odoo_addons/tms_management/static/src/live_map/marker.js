@@ -9,8 +9,8 @@ const GLYPHS = {
     assigned: '<path d="M5 3h1.7v12H5zM6.7 3.6h7.2l-2.2 2.8 2.2 2.8H6.7z"/>',
     available: '<path d="M3.2 9.4l3.7 3.8 7.9-8.4" class="o_tms_stroke"/>',
     silent:
-        '<path d="M4.5 11.5v3M9 8v6.5M13.5 4.5v10" class="o_tms_stroke"/>' +
-        '<path d="M3 3l12 12" class="o_tms_stroke"/>',
+        '<path d="M3.5 8a7.8 7.8 0 0 1 11 0M6.3 11a3.9 3.9 0 0 1 5.4 0" class="o_tms_stroke"/>' +
+        '<circle cx="9" cy="14" r="1.5"/><path d="M3.5 2.8l11 12.4" class="o_tms_stroke"/>',
 };
 
 /** @returns {string} the glyph of a state, or of "silent", as SVG */

@@ -94,7 +94,7 @@ export class PlaceLayer {
             const element = marker.getElement();
             const label = element.firstChild;
             const { x, y } = this.map.latLngToLayerPoint(marker.getLatLng());
-            const box = [x, y - 9, x + 14 + label.textContent.length * 6.6, y + 9];
+            const box = [x, y - 9, x + 22 + label.textContent.length * 6.6, y + 9];
             const free = taken.every(
                 ([left, top, right, bottom]) =>
                     box[0] > right || box[2] < left || box[1] > bottom || box[3] < top

@@ -7,7 +7,7 @@ export function stateNames() {
         on_hold: _t("On hold"),
         in_transit: _t("In transit"),
         assigned: _t("Assigned"),
-        available: _t("No open trip"),
+        available: _t("No trip"),
         silent: _t("Silent"),
     };
 }
