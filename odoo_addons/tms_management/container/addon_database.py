@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-from passlib.context import CryptContext
-
 from launch_settings import DatabaseAhead, DatabaseAway, LaunchError, Settings
+from passlib.context import CryptContext
 
 ADDON = "tms_management"
 REVISION_PARAMETER = f"{ADDON}.image_revision"
