@@ -83,7 +83,7 @@ def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
         compare with.
     :raises DeliveryError: the event is none that a pipeline has
     """
-    count = "no earlier deployment" if changed is None else f"{len(changed)} files"
+    count = "all files" if changed is None else f"{len(changed)} files"
     touched = changed is None or bool(changed)
     if event in ("pull_request", "merge_group"):
         return Plan(touched, touched, False, f"{event}: {count} to check")

@@ -327,7 +327,7 @@ PLAN = [
 def test_plans_everything_before_the_first_deployment(work: Job) -> None:
     assert main(PLAN) == 0
     assert json.loads(work.outputs["plan"])["release"] is True
-    assert "no earlier deployment" in (work.folder / "STEP_SUMMARY").read_text()
+    assert "all files since" in (work.folder / "STEP_SUMMARY").read_text()
 
 
 def test_plans_from_what_was_deployed(
