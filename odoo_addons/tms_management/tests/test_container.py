@@ -6,8 +6,11 @@ import json
 import stat
 import sys
 import tempfile
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo.tests import BaseCase
 from odoo.tests.common import get_db_name
@@ -163,6 +166,35 @@ class TestComparison(ContainerCase):
             migration(IMAGE, Installed((18, 0, 2, 0, 0)), "c0ffee")
 
 
+class TestCommands(ContainerCase):
+    def test_a_workload_becomes_odoo(self):
+        for role in ("web", "websocket", "cron"):
+            with patch.object(tms_odoo.os, "execve") as become:
+                self.run_main(role)
+            _program, command, environment = become.call_args.args
+            self.assertEqual(command[-2:], ["--config", f"{self.folder}/odoo.conf"])
+            self.assertIn("PATH", environment)
+
+    def test_a_server_that_answers_is_healthy(self):
+        class Healthy(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path == "/web/health" else 404)
+                self.end_headers()
+
+            def log_message(self, *_args):
+                return
+
+        with HTTPServer(("127.0.0.1", 0), Healthy) as server:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            status = tms_odoo.main(["healthy", "--port", str(server.server_port)], {})
+            thread.join()
+        self.assertEqual(status, 0)
+
+    def test_a_server_that_is_not_there_is_not(self):
+        self.assertEqual(tms_odoo.main(["healthy", "--port", "1"], {}), 1)
+
+
 class TestRealDatabase(ContainerCase):
     """Against the database that these tests run in."""
 
@@ -228,6 +260,51 @@ class TestRealDatabase(ContainerCase):
         with self.assertRaises(DatabaseAway):
             tms_odoo.schema(settings, 10, lambda: next(clock), waited.append)
         self.assertEqual(len(waited), 1)
+
+    def migrate(self, *states):
+        """Migrate where the database is found in ``states``; what Odoo was told."""
+        with (
+            patch.object(tms_odoo, "read_installed", side_effect=states),
+            patch.object(tms_odoo.subprocess, "run") as run,
+            patch.object(tms_odoo, "record") as recorded,
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            tms_odoo.migrate(self.settings)
+        return run, recorded
+
+    def test_a_new_database_is_installed_without_demo_data(self):
+        run, recorded = self.migrate(Installed(None), Installed(IMAGE))
+        command = run.call_args.args[0]
+        self.assertIn("-i", command)
+        self.assertIn("--without-demo=True", command)
+        self.assertIn("--stop-after-init", command)
+        self.assertTrue(recorded.call_args.kwargs["new_database"])
+
+    def test_an_update_keeps_the_administrators_password(self):
+        run, recorded = self.migrate(Installed((18, 0)), Installed(IMAGE))
+        self.assertIn("-u", run.call_args.args[0])
+        self.assertFalse(recorded.call_args.kwargs["new_database"])
+
+    def test_a_second_migration_has_nothing_to_do(self):
+        run, recorded = self.migrate(Installed(IMAGE, True, "c0ffee"))
+        run.assert_not_called()
+        recorded.assert_not_called()
+
+    def test_an_update_that_did_not_settle_is_an_error(self):
+        with self.assertRaisesRegex(LaunchError, "is busy, not current"):
+            self.migrate(Installed((18, 0)), Installed(IMAGE, settled=False))
+
+    def test_a_command_that_would_go_back_has_a_status_of_its_own(self):
+        ahead = DatabaseAhead("at least as new")
+        with patch.object(tms_odoo, "migrate", side_effect=ahead):
+            status, _out, err = self.run_main("migrate")
+        self.assertEqual(status, tms_odoo.DATABASE_AHEAD)
+        self.assertIn("tms-odoo: at least as new", err)
+
+    def test_a_migration_that_went_well_is_a_success(self):
+        with patch.object(tms_odoo, "migrate"):
+            status, _out, _err = self.run_main("migrate")
+        self.assertEqual(status, 0)
 
     def test_nothing_is_migrated_backwards(self):
         self.at("0.0.1")
