@@ -110,7 +110,7 @@ def run(
     finally:
         if program.poll() is None:
             _end_group(program)
-            program.wait()
+            program.communicate()
         running.discard(program)
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ {' '.join(argv)}\n{output}{errors}\n")

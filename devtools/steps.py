@@ -55,6 +55,8 @@ def run_steps(steps: Sequence[Step], progress: Progress, workers: int = 3) -> No
             runner.run(pool)
         except KeyboardInterrupt:
             # The pool waits for its threads, and those for what they run.
+            runner.interrupted = True
+            pool.shutdown(wait=False, cancel_futures=True)
             running.end_all()
             raise
 
@@ -65,6 +67,7 @@ class _Runner:
         self._progress = progress
         self._width = max(len(name) for name in self._steps)
         self._count = 0
+        self.interrupted = False
         self._doing: dict[str, tuple[float, str]] = {}
 
     def run(self, pool: ThreadPoolExecutor) -> None:
@@ -103,7 +106,8 @@ class _Runner:
         try:
             worked = step.action(report)
         except BaseException:
-            self._finish(step, "FAILED", start)
+            word = "ended" if self.interrupted else "FAILED"
+            self._finish(step, word, start)
             raise
         self._finish(step, "done" if worked else "ready", start)
 

@@ -63,8 +63,8 @@ class AdvisoryService:
                 start_new_session=True,
             )
         running.add(self._process)
-        assert self._process.stdout is not None  # nosec B101: asked for above
-        line = self._process.stdout.readline().strip()
+        announced = self._process.stdout
+        line = announced.readline().strip() if announced is not None else ""
         if not line:
             self._process.wait()
             lines = last_lines(self.log)

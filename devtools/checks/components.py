@@ -34,6 +34,7 @@ class Component:
 
 ADDON = Component("addon", "odoo_addons/tms_management", "odoo", audited=True)
 
+# Those whose tests take longest come first.
 COMPONENTS = (
     ADDON,
     Component(
@@ -44,6 +45,7 @@ COMPONENTS = (
         audited=True,
         unit_tests=True,
     ),
+    Component("devtools", "devtools", "delivery", typed=("mypy", "."), unit_tests=True),
     Component(
         "simulator",
         "simulator",
@@ -60,6 +62,5 @@ COMPONENTS = (
         audited=True,
         unit_tests=True,
     ),
-    Component("devtools", "devtools", "delivery", typed=("mypy", "."), unit_tests=True),
     Component("e2e", "tests", "integration", typed=("mypy", ".")),
 )

@@ -52,7 +52,7 @@ def checkout(layout: Layout) -> Layout:
     (addon / "conftest.py").write_text(PLUGIN)
     (addon / "odoo.log").write_text(LOG.format(level="INFO"))
     (addon / ".coveragerc").write_text(
-        "[run]\nbranch = true\ninclude = models/*\n[report]\nprecision = 1\n"
+        "[run]\nbranch = true\nomit =\n  tests/*\n  conftest.py\n  __manifest__.py\n"
     )
     (addon / "pytest.ini").write_text("[pytest]\ntestpaths = tests\npythonpath = .\n")
     return layout

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import runpy
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 from devtools import __main__ as front_door
 from devtools import cli
 from devtools.cli import main
+from devtools.commands import RunningPrograms
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 
@@ -74,7 +77,7 @@ def test_a_failure_is_a_line_and_a_status(
         raise error
 
     monkeypatch.setattr(cli, "ensure_assets", fail)
-    monkeypatch.setattr(cli.running, "end_all", lambda: None)
+    monkeypatch.setattr(RunningPrograms, "end_all", lambda self: None)
     assert main(["assets"]) == status
     assert capsys.readouterr().err == said
 
@@ -97,6 +100,7 @@ def test_the_front_door_hands_the_words_on(
     here: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["devtools", "status"])
+    monkeypatch.delitem(sys.modules, front_door.__name__)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("devtools", run_name="__main__")
     assert ended.value.code == 0
@@ -107,16 +111,16 @@ def test_another_python_hands_over_to_the_right_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(front_door.sys, "version_info", (3, 12, 1))
-    monkeypatch.setattr(front_door.sys, "argv", ["devtools", "run"])
-    monkeypatch.setattr(front_door.shutil, "which", lambda name: f"/bin/{name}")
-    monkeypatch.setattr(front_door.os, "execv", lambda path, argv: started.append(argv))
+    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+    monkeypatch.setattr(sys, "argv", ["devtools", "run"])
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(os, "execv", lambda path, argv: started.append(argv))
     front_door._require_python()
     assert started == [["/bin/python3.11", "-m", "devtools", "run"]]
 
     errors = io.StringIO()
-    monkeypatch.setattr(front_door.shutil, "which", lambda name: None)
-    monkeypatch.setattr(front_door.sys, "stderr", errors)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(sys, "stderr", errors)
     with pytest.raises(SystemExit):
         front_door._require_python()
     assert errors.getvalue() == (

@@ -34,6 +34,25 @@ def quiet(text: str) -> None:
 # -- virtualenvs -----------------------------------------------------------------------
 
 
+# Builds the smallest wheel there is: what a build backend with dependencies would do
+# needs those to be downloaded.
+BACKEND = """
+import zipfile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name, info = "gps_service-1-py3-none-any.whl", "gps_service-1.dist-info"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        metadata = "Metadata-Version: 2.1\\nName: gps-service\\nVersion: 1\\n"
+        wheel.writestr(f"{info}/METADATA", metadata)
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\n"
+            "Root-Is-Purelib: true\\nTag: py3-none-any\\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
 @pytest.fixture
 def bare(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A checkout with empty locks, whose virtualenvs are not made yet."""
@@ -46,11 +65,11 @@ def bare(layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lay
     (layout.root / "requirements").mkdir()
     (layout.root / "requirements" / "integration.txt").write_text("")
     (layout.service / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["setuptools"]\n'
-        'build-backend = "setuptools.build_meta"\n'
+        "[build-system]\nrequires = []\n"
+        'build-backend = "backend"\nbackend-path = ["."]\n'
         '[project]\nname = "gps-service"\nversion = "1"\n'
-        "[tool.setuptools]\npackages = []\n"
     )
+    (layout.service / "backend.py").write_text(BACKEND)
     return replace(layout, cache=tmp_path / "own cache")
 
 
@@ -377,18 +396,25 @@ def test_an_interrupted_setting_up_waits_for_nothing(
     monkeypatch.setattr("devtools.commands.running", programs)
     monkeypatch.setattr("devtools.steps.running", programs)
 
+    begun = threading.Event()
+
     def slow(report: Report) -> bool:
+        begun.set()
         run(
             ["sleep", "600"], log=tmp_path / "l", what="x", cwd=tmp_path, env=os.environ
         )
         return True
 
     def press(report: Report) -> bool:
+        begun.wait(30)
         signal.raise_signal(signal.SIGINT)
         return True
 
+    stream = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        run_steps([Step("slow", slow), Step("press", press)], Progress(io.StringIO()))
+        run_steps([Step("slow", slow), Step("press", press)], Progress(stream))
+    assert "FAILED" not in stream.getvalue()
+    assert "slow   ended" in stream.getvalue()
 
 
 # -- environment and locks -------------------------------------------------------------

@@ -95,14 +95,16 @@ class TmsTrip(models.Model):
         )
 
     def _load_problems(self):
+        # Summed up again: a stored computed field could have been written over.
+        weight = sum(self.consignment_ids.mapped("weight_kg"))
         capacity = self.vehicle_id.capacity_kg
-        if not self.vehicle_id or self.weight_kg <= capacity:
+        if not self.vehicle_id or weight <= capacity:
             return []
         return [
             _(
                 "The load of %(weight).0f kg exceeds the capacity of %(vehicle)s, "
                 "%(capacity).0f kg.",
-                weight=self.weight_kg,
+                weight=weight,
                 vehicle=self.vehicle_id.display_name,
                 capacity=capacity,
             )

@@ -60,7 +60,8 @@ class TmsTripEvent(models.Model):
                     state=trip._state_label(trip.state),
                 )
             )
-        if self.critical and trip.state == "in_transit":
+        # By the type: whoever creates an event could give the stored flag any value.
+        if self.event_type in CRITICAL_TYPES and trip.state == "in_transit":
             label = dict(self._fields["event_type"]._description_selection(self.env))
             trip._transition(
                 "on_hold",

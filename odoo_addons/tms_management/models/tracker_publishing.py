@@ -43,6 +43,7 @@ class TmsTracker(models.Model):
             settings = read_gps_settings()
         except GpsSettingsError as error:
             self._note_failure([("pending", "=", True)], str(error))
+            self._commit_batch()
             return
         if not settings.can_publish:
             return

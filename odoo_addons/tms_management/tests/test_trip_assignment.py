@@ -133,6 +133,11 @@ class TestTripAssignment(TmsCase):
         trip.vehicle_id.capacity_kg = 4000
         self.assert_not_startable(trip, "exceeds the capacity")
 
+    def test_capacity_is_checked_against_the_consignments_themselves(self):
+        trip = self.make_trip(vehicle_id=self.make_vehicle(capacity_kg=4999).id)
+        trip.weight_kg = 1
+        self.assert_not_assignable(trip, "5000 kg exceeds the capacity")
+
     def test_load_is_the_sum_of_all_consignments(self):
         trip = self.make_trip(vehicle_id=self.make_vehicle(capacity_kg=9000).id)
         trip.consignment_ids.copy({"trip_id": trip.id})

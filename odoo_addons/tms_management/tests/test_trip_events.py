@@ -22,6 +22,18 @@ class TestTripEvents(TmsCase):
         trip.action_log_event("repair", "Clutch plate")
         self.assertIn("Clutch plate", trip.message_ids[0].body)
 
+    def test_critical_event_cannot_be_passed_off_as_harmless(self):
+        trip = self.make_trip("in_transit")
+        self.env["tms.trip.event"].create(
+            {
+                "trip_id": trip.id,
+                "event_type": "accident",
+                "description": "A scratch",
+                "critical": False,
+            }
+        )
+        self.assertEqual(trip.state, "on_hold")
+
     def test_second_critical_event_on_hold_is_kept(self):
         trip = self.make_trip("on_hold")
         trip.action_log_event("government_stoppage", "Police report")

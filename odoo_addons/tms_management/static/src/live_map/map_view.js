@@ -202,6 +202,12 @@ export class MapView {
         const marker = this.L.marker([at.latitude, at.longitude], { icon, riseOnHover: true });
         const entry = { marker, row, at, from: at, fix: row.position, heading: null };
         marker.on("click", () => this.select(row.id));
+        // Leaflet opens only its own bound popups from the keyboard.
+        marker.on("keydown", ({ originalEvent }) => {
+            if (originalEvent.key === "Enter") {
+                this.select(row.id);
+            }
+        });
         marker.addTo(this.map);
         this.markers.set(row.id, entry);
         this.put(entry, at);
