@@ -84,7 +84,7 @@ async def test_a_mistake_is_not_waited_out() -> None:
 @pytest.fixture
 async def empty_url(postgres: PostgresServer) -> str:
     """A database without a schema."""
-    return await create_database(postgres, "unmigrated")
+    return await create_database(postgres, "schema_state")
 
 
 def test_says_what_the_database_has(
