@@ -7,11 +7,12 @@ What it was told is appended to ``odoo.calls`` in its working folder. The addon'
 from __future__ import annotations
 
 import configparser
+import http.client
 import json
 import os
+import runpy
 import subprocess
 import sys
-import urllib.request
 from glob import glob
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,8 +81,7 @@ def install() -> int:
     filestore.mkdir(parents=True, exist_ok=True)
     (filestore / "attachment").write_text("asset")
     addon = Path(config()["addons_path"].split(",")[-1]) / "tms_management"
-    behaviour: dict[str, str] = {}
-    exec((addon / "models" / "trip.py").read_text(), behaviour)
+    behaviour = runpy.run_path(str(addon / "models" / "trip.py"))
     log("INFO", "modules loaded")
     if "tms_management" not in option("init") + option("update"):
         return 0
@@ -126,14 +126,17 @@ class Handler(BaseHTTPRequestHandler):
 
 def publish() -> None:
     token = Path(os.environ["TMS_GPS_ADMIN_TOKEN_FILE"]).read_text()
+    host = os.environ["TMS_GPS_URL"].removeprefix("http://")
     for lane in LANES:
-        request = urllib.request.Request(
-            f"{os.environ['TMS_GPS_URL']}/v1/devices/{lane['device_id']}",
-            data=json.dumps({"vehicle_identifier": "x", "version": 1}).encode(),
+        service = http.client.HTTPConnection(host)
+        service.request(
+            "PUT",
+            f"/v1/devices/{lane['device_id']}",
+            body=json.dumps({"vehicle_identifier": "x", "version": 1}),
             headers={"Authorization": f"Bearer {token}"},
-            method="PUT",
         )
-        urllib.request.urlopen(request).close()
+        service.getresponse().read()
+        service.close()
 
 
 def main() -> int:
