@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devtools.commands import run
@@ -14,6 +14,7 @@ from devtools.digests import digest_files, digest_texts
 from devtools.environment import clean_environment
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
+from devtools.locks import exclusive
 
 BUILD_TOOLS = Path(__file__).parent / "requirements" / "build.txt"
 # Part of every digest: raise it when the way a virtualenv is made changes.
@@ -85,6 +86,27 @@ def ensure_venv(layout: Layout, name: str, report: Callable[[str], None]) -> boo
         _make(wanted, folder, layout.logs / f"setup-venv-{name}.log", report)
     _point(link, folder)
     return made
+
+
+def ensure_shared_venv(
+    layout: Layout, name: str, report: Callable[[str], None]
+) -> Path:
+    """A virtualenv of the same locks without the project itself, and its folder.
+
+    Pipelines check out to a new path each time; without the project in it, one
+    virtualenv serves them all. The project's folder then goes on ``PYTHONPATH``.
+
+    :raises DevtoolsError: when the registry cannot be reached, say.
+    """
+    if os.environ.get(f"TMS_VENV_{name.upper()}"):
+        _check_override(name, layout.venv(name))
+        return layout.venv(name)
+    wanted = replace(plan(layout, name), editable=None)
+    folder = layout.cache / "venvs" / ".store" / f"shared-{name}-{wanted.digest}"
+    with exclusive(folder.with_suffix(".lock"), f"makes the virtualenv {name}"):
+        if not (folder / "complete").is_file():
+            _make(wanted, folder, layout.logs / f"setup-venv-{name}.log", report)
+    return folder
 
 
 def _check_override(name: str, folder: Path) -> bool:

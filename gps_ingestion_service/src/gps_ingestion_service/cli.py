@@ -1,4 +1,4 @@
-"""``serve``, ``migrate`` and ``decode``."""
+"""``serve``, ``migrate``, ``schema`` and ``decode``."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ import msgspec
 import uvicorn
 from prometheus_client import disable_created_metrics
 
-from gps_ingestion_service import schema
+from gps_ingestion_service import schema, schema_state
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.database import is_outage
 from gps_ingestion_service.decoders import DECODERS, DecodeError
@@ -53,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     migrate = commands.add_parser("migrate", help="bring the schema up to date")
     migrate.set_defaults(run=_migrate)
+    state = commands.add_parser("schema", help="compare the database with this program")
+    state.add_argument(
+        "--wait-s",
+        type=float,
+        default=0.0,
+        help="wait that long for a schema that serves; then 1 is a failure",
+    )
+    state.set_defaults(run=_schema)
     decode = commands.add_parser(
         "decode", help="print the fixes of one message, a JSON object a line"
     )
@@ -115,6 +123,29 @@ def _migrate(_options: argparse.Namespace) -> int:
         )
         return 1
     print(f"the schema is at revision {revision}")
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    settings = load(DatabaseSettings)
+    logging.configure("info")
+
+    async def read() -> str | None:
+        return await schema_state.read_revision(settings)
+
+    waiting = schema_state.wait(read, options.wait_s) if options.wait_s else read()
+    try:
+        revision = asyncio.run(waiting)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        print(
+            f"gps_ingestion_service: no usable schema: {error or 'not in time'}; "
+            "check that PostgreSQL runs and that the migration has ended well",
+            file=sys.stderr,
+        )
+        return 1
+    print(schema_state.report(revision))
     return 0
 
 

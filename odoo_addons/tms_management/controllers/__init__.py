@@ -1,1 +1,1 @@
-from . import gps, portal
+from . import gps, portal, ready

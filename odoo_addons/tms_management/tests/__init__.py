@@ -1,5 +1,6 @@
 from . import (
     test_compat,
+    test_container,
     test_demo,
     test_gps_batch,
     test_gps_endpoint,
@@ -12,6 +13,7 @@ from . import (
     test_masters,
     test_pod,
     test_portal,
+    test_ready,
     test_roles,
     test_tracker,
     test_tracker_publishing,

@@ -1,0 +1,21 @@
+"""What ends a pipeline step."""
+
+from __future__ import annotations
+
+from delivery import errors
+
+
+class DeliveryError(errors.DeliveryError):
+    """A step must not go on.
+
+    :param code: short and stable, for tests and for searching logs.
+    :param message: what is wrong, and what to do about it.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}]"

@@ -1,0 +1,170 @@
+"""The record of what was deployed: one per deployment, behind one interface.
+
+On GitHub a record is a Deployment with the record as its payload; on a machine of one's
+own it is a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from delivery.pipeline.digest import parse_digest
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.github import GitHub
+
+SUCCESS = "success"
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Release:
+    """One deployment of one component to one environment.
+
+    :param approved_by: who approved it; empty for staging.
+    :param scripted: the approval came from a script and shows no separation of duties.
+    :param unchecked: the gates that ended NOT CHECKED and were accepted.
+    :param finished_at: ISO 8601, UTC.
+    """
+
+    component: str
+    environment: str
+    digest: str
+    commit: str
+    kind: str
+    outcome: str
+    run: str
+    actor: str
+    finished_at: str
+    approved_by: str = ""
+    scripted: bool = False
+    unchecked: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as it is kept."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Release:
+        """A kept record.
+
+        :raises DeliveryError: it is not one
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        try:
+            values = {key: document[key] for key in document if key in names}
+            values["unchecked"] = tuple(values.get("unchecked", ()))
+            release = cls(**values)
+        except (TypeError, KeyError) as error:
+            raise DeliveryError(
+                "release-record", f"a record is broken: {error}"
+            ) from error
+        parse_digest(release.digest)
+        return release
+
+
+class ReleaseLog(Protocol):
+    """Where records are kept."""
+
+    def record(self, release: Release) -> None:
+        """Keep one more record; a kept one never changes."""
+        ...
+
+    def last(self, component: str, environment: str) -> Release | None:
+        """The newest deployment that succeeded, if any did."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalReleases:
+    """Records as files under ``folder``, one folder per component and environment."""
+
+    folder: Path
+
+    def record(self, release: Release) -> None:
+        """Write one file, which is never written again."""
+        place = self.folder / release.component / release.environment
+        place.mkdir(parents=True, exist_ok=True)
+        stamp = release.finished_at.replace(":", "").replace("-", "")
+        path = place / f"{stamp}-{release.run}.json"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError as error:
+            raise DeliveryError(
+                "release-exists", f"{path} exists: a deployment is recorded once"
+            ) from error
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(release.to_json(), file, indent=2)
+            file.write("\n")
+
+    def last(self, component: str, environment: str) -> Release | None:
+        """The newest file that records a success."""
+        place = self.folder / component / environment
+        for path in sorted(place.glob("*.json"), reverse=True):
+            release = Release.from_json(json.loads(path.read_text(encoding="utf-8")))
+            if release.outcome == SUCCESS:
+                return release
+        return None
+
+
+@dataclass(frozen=True)
+class GitHubReleases:
+    """Records as GitHub Deployments with the task ``release:<component>``."""
+
+    github: GitHub
+
+    def record(self, release: Release) -> None:
+        """Create a Deployment and set its outcome."""
+        created = self.github.post(
+            "deployments",
+            {
+                "ref": release.commit,
+                "task": f"release:{release.component}",
+                "environment": release.environment,
+                "payload": release.to_json(),
+                "description": f"{release.kind} of {release.digest[:19]}",
+                "auto_merge": False,
+                "required_contexts": [],
+                "production_environment": release.environment == "production",
+            },
+        )
+        self.github.post(
+            f"deployments/{created['id']}/statuses",
+            {"state": "success" if release.outcome == SUCCESS else "failure"},
+        )
+
+    def last(self, component: str, environment: str) -> Release | None:
+        """The newest Deployment of the component whose payload says success."""
+        query = f"task=release:{component}&environment={environment}&per_page={PAGE}"
+        for item in self.github.get(f"deployments?{query}"):
+            payload = item["payload"]
+            if isinstance(payload, str):
+                payload = json.loads(payload)
+            release = Release.from_json(payload)
+            if release.outcome == SUCCESS:
+                return release
+        return None
+
+
+def release_log(environment: Mapping[str, str]) -> ReleaseLog:
+    """The log that fits where the step runs: ``RELEASES_DIR``, else GitHub."""
+    folder = environment.get("RELEASES_DIR")
+    if folder:
+        return LocalReleases(Path(folder))
+    return GitHubReleases(GitHub.from_environment(environment))
+
+
+def timestamp(moment: dt.datetime) -> str:
+    """``moment`` as a record keeps it."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def released_tag(moment: dt.datetime) -> str:
+    """The immutable tag that an image gets when it reached production."""
+    return moment.astimezone(dt.UTC).strftime("released-%Y%m%dT%H%M%SZ")

@@ -1,0 +1,151 @@
+"""Rollback: the same deployment with an image that was in production before.
+
+Refused when the database has moved past it: neither component can migrate backwards.
+The image itself is asked, in the cluster and on the real database, because it alone
+knows which schemas it can serve.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from delivery.pipeline.digest import short
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.images import Image
+from delivery.pipeline.process import Runner, output_of
+from delivery.pipeline.render import KubernetesObject, application, migration_job
+from delivery.pipeline.rollout import (
+    Progress,
+    State,
+    apply_manifest,
+    judge_job,
+    live_objects,
+    wait,
+)
+
+PREVIOUS = "previous"
+SERVES = ("missing", "behind", "current")
+_COMPONENT = "app.kubernetes.io/component"
+_CHECK = "schema-check"
+
+
+def released(catalogue: Sequence[Image]) -> list[Image]:
+    """What may be rolled back to, the last in production first."""
+    found = [image for image in catalogue if image.released]
+    return sorted(found, key=lambda image: image.released[-1], reverse=True)
+
+
+def choose(target: str, catalogue: Sequence[Image], running: str) -> str:
+    """The digest that ``target`` (``previous``, a digest or a tag) stands for.
+
+    :param running: the digest that is in production now.
+    :raises DeliveryError: it was never released, is running, or means several
+    """
+    offered = [image for image in released(catalogue) if image.digest != running]
+    if target == PREVIOUS:
+        matches = offered[:1]
+    else:
+        matches = [
+            image for image in offered if target == image.digest or target in image.tags
+        ]
+    if len(matches) == 1:
+        return matches[0].digest
+    if target == running:
+        raise DeliveryError("already-running", f"{target} is what production runs")
+    known = ", ".join(f"{i.released[-1]} {i.digest[:19]}" for i in offered) or "none"
+    raise DeliveryError(
+        "not-released", f"{target!r} names no earlier release; there are: {known}"
+    )
+
+
+def schema_check_job(objects: list[KubernetesObject], digest: str) -> KubernetesObject:
+    """A Job that runs the image's own ``schema`` command as the migration would run."""
+    job = copy.deepcopy(migration_job(objects))
+    _, name = application(objects)
+    job["metadata"]["name"] = f"{name}-{_CHECK}-{short(digest)}"
+    job["metadata"]["labels"][_COMPONENT] = _CHECK
+    job["spec"].update(backoffLimit=2, activeDeadlineSeconds=120)
+    job["spec"]["template"]["metadata"]["labels"][_COMPONENT] = _CHECK
+    for box in job["spec"]["template"]["spec"]["containers"]:
+        box["args"] = ["schema"]
+    return job
+
+
+def read_report(logs: str) -> dict[str, Any]:
+    """The last line of the check's log that is a report.
+
+    :raises DeliveryError: there is none
+    """
+    for line in reversed(logs.splitlines()):
+        try:
+            report = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(report, dict) and "state" in report:
+            return report
+    raise DeliveryError("schema-unknown", f"the schema check reported nothing: {logs}")
+
+
+def refuse_backwards(report: dict[str, Any], digest: str) -> str:
+    """One line on how image and database fit.
+
+    :raises DeliveryError: the database is past the image, or in an unknown state
+    """
+    state = report["state"]
+    if state in SERVES:
+        return f"the database is {state}: {report.get('database')}, image {digest[:19]}"
+    if state == "ahead":
+        raise DeliveryError(
+            "schema-ahead",
+            f"the database has schema {report.get('database')}, which is past "
+            f"{report.get('image')} of {digest[:19]}: deploy an image at least as new, "
+            "or restore the database as the rollback runbook says",
+        )
+    raise DeliveryError(
+        "schema-unknown", f"the database is {state!r}: look before you go"
+    )
+
+
+def guard_schema(
+    objects: list[KubernetesObject],
+    digest: str,
+    runner: Runner,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+) -> str:
+    """Ask the image in the cluster whether it can serve the database there.
+
+    Runs before anything else of the deployment, and leaves only what the deployment
+    brings anyway: the configuration that its pods mount.
+
+    :raises DeliveryError: it cannot, or it cannot be asked
+    """
+    namespace, _ = application(objects)
+    job = schema_check_job(objects, digest)
+    name = job["metadata"]["name"]
+    space = ["--namespace", namespace]
+    delete = ["kubectl", "delete", "job", name, "--ignore-not-found", "--wait=true"]
+    output_of(runner, [*delete, *space])
+    for item in objects:
+        if item["kind"] in ("ConfigMap", "ServiceAccount"):
+            apply_manifest(item, runner)
+    apply_manifest(job, runner)
+
+    def look() -> list[Progress]:
+        live = live_objects(objects, "jobs", runner)
+        return [judge_job(item) for item in live if item["metadata"]["name"] == name]
+
+    try:
+        wait(lambda: look() or [_missing(name)], 180.0, clock, sleep, say)
+        logs = output_of(runner, ["kubectl", "logs", f"job/{name}", *space])
+        return refuse_backwards(read_report(logs), digest)
+    finally:
+        runner([*delete, *space])
+
+
+def _missing(name: str) -> Progress:
+    return Progress(f"job/{name}", State.WAITING, "is not there")

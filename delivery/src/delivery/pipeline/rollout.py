@@ -1,0 +1,244 @@
+"""Waits for everything a deployment started, and checks what really runs.
+
+``kubectl rollout status`` sees one Deployment. A deployment of a component is several,
+and a migration in front; each is judged here from what the cluster says about it.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.process import Runner, json_of, output_of
+from delivery.pipeline.render import (
+    KubernetesObject,
+    application,
+    migration_job,
+    name_of,
+    workloads,
+)
+
+POLL_S = 2.0
+_NAME = "app.kubernetes.io/name"
+_COMPONENT = "app.kubernetes.io/component"
+
+
+class State(enum.Enum):
+    """How far one workload or Job is."""
+
+    DONE = "done"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One workload's or Job's state, and why."""
+
+    what: str
+    state: State
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.state.value} {self.detail}".rstrip()
+
+
+def judge_workload(live: KubernetesObject) -> Progress:
+    """How far a Deployment or StatefulSet is: every replica updated and available."""
+    what = f"{live['kind'].lower()}/{name_of(live)}"
+    status: dict[str, Any] = live.get("status", {})
+    wanted = live["spec"].get("replicas", 1)
+    for condition in status.get("conditions", []):
+        if condition.get("reason") == "ProgressDeadlineExceeded":
+            return Progress(what, State.FAILED, condition.get("message", ""))
+    if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
+        return Progress(what, State.WAITING, "not yet seen by its controller")
+    updated = status.get("updatedReplicas", 0)
+    available = status.get("availableReplicas", status.get("readyReplicas", 0))
+    present = status.get("replicas", 0)
+    detail = f"{updated} updated, {available} available of {wanted}"
+    if updated >= wanted and available >= wanted and present <= wanted:
+        return Progress(what, State.DONE, detail)
+    return Progress(what, State.WAITING, detail)
+
+
+def judge_job(live: KubernetesObject) -> Progress:
+    """Whether a Job has completed or failed for good."""
+    what = f"job/{name_of(live)}"
+    for condition in live.get("status", {}).get("conditions", []):
+        if condition.get("status") != "True":
+            continue
+        if condition["type"] == "Complete":
+            return Progress(what, State.DONE)
+        if condition["type"] == "Failed":
+            return Progress(what, State.FAILED, condition.get("message", ""))
+    return Progress(what, State.WAITING)
+
+
+def judge(
+    objects: list[KubernetesObject], live: list[KubernetesObject]
+) -> list[Progress]:
+    """How far everything in the render is, in the order: Job, then workloads."""
+    found = {(item["kind"], name_of(item)): item for item in live}
+    result = []
+    for item in [migration_job(objects), *workloads(objects)]:
+        present = found.get((item["kind"], name_of(item)))
+        if present is None:
+            what = f"{item['kind'].lower()}/{name_of(item)}"
+            result.append(Progress(what, State.WAITING, "is not there"))
+        elif item["kind"] == "Job":
+            result.append(judge_job(present))
+        else:
+            result.append(judge_workload(present))
+    return result
+
+
+def wait(
+    look: Callable[[], list[Progress]],
+    timeout_s: float,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+) -> None:
+    """Look until everything is done; says only what changed.
+
+    :raises DeliveryError: something failed for good, or ``timeout_s`` passed
+    """
+    deadline = clock() + timeout_s
+    shown: dict[str, str] = {}
+    while True:
+        progress = look()
+        for item in progress:
+            if shown.get(item.what) != str(item):
+                say(str(item))
+                shown[item.what] = str(item)
+        failed = [item for item in progress if item.state is State.FAILED]
+        if failed:
+            raise DeliveryError("rollout-failed", "; ".join(map(str, failed)))
+        if all(item.state is State.DONE for item in progress):
+            return
+        if clock() >= deadline:
+            late = [item for item in progress if item.state is not State.DONE]
+            raise DeliveryError(
+                "rollout-timeout",
+                f"not done after {timeout_s:.0f} s: {'; '.join(map(str, late))}",
+            )
+        sleep(POLL_S)
+
+
+def live_objects(
+    objects: list[KubernetesObject], kinds: str, runner: Runner
+) -> list[KubernetesObject]:
+    """What the cluster holds of the render's application, of the given ``kinds``."""
+    namespace, name = application(objects)
+    command = ["kubectl", "get", kinds, "--namespace", namespace]
+    listed = json_of(runner, [*command, "--selector", f"{_NAME}={name}", "-o", "json"])
+    return list(listed["items"])
+
+
+def check_running(
+    objects: list[KubernetesObject], pods: list[KubernetesObject], digest: str
+) -> list[str]:
+    """The running containers, proven to be of ``digest`` on every workload.
+
+    Looks at what the kubelet reports, not at what was asked for. Pods on their way out
+    do not count; nor do finished Jobs'.
+
+    :raises DeliveryError: a workload has no running pod, or runs another image
+    """
+    running: list[str] = []
+    for workload in workloads(objects):
+        part = workload["metadata"]["labels"][_COMPONENT]
+        own = [pod for pod in pods if _serves(pod, part)]
+        if not own:
+            raise DeliveryError(
+                "nothing-runs", f"no pod of {name_of(workload)} is running"
+            )
+        for pod in own:
+            for status in pod["status"].get("containerStatuses", []):
+                image = status.get("imageID") or status.get("image", "")
+                if not image.endswith(f"@{digest}"):
+                    raise DeliveryError(
+                        "wrong-digest",
+                        f"{name_of(pod)} runs {image or 'nothing yet'}, not {digest}",
+                    )
+                running.append(f"{name_of(pod)}/{status['name']} {image}")
+    return running
+
+
+def _serves(pod: KubernetesObject, part: str) -> bool:
+    labels = pod["metadata"].get("labels", {})
+    return labels.get(_COMPONENT) == part and not pod["metadata"].get(
+        "deletionTimestamp"
+    )
+
+
+def scaled_up(
+    objects: list[KubernetesObject], live: list[KubernetesObject]
+) -> dict[str, int]:
+    """Deployments that the cluster runs with more replicas than the overlay says.
+
+    An autoscaler raised them; a deployment under load must not undo it.
+    """
+    running = {name_of(item): item["spec"].get("replicas", 1) for item in live}
+    result = {}
+    for item in workloads(objects):
+        asked = item["spec"].get("replicas", 1)
+        count = running.get(name_of(item), asked)
+        if count > asked:
+            result[name_of(item)] = count
+    return result
+
+
+def clear_migrations(
+    objects: list[KubernetesObject], live_jobs: list[KubernetesObject], runner: Runner
+) -> list[str]:
+    """Delete earlier deployments' finished migration Jobs, and return their names.
+
+    The one to come may have the same name, and a Job cannot be changed.
+
+    :raises DeliveryError: another image's migration still runs
+    """
+    namespace, _ = application(objects)
+    coming = name_of(migration_job(objects))
+    removed = []
+    for job in live_jobs:
+        progress = judge_job(job)
+        if progress.state is not State.WAITING:
+            removed.append(name_of(job))
+        elif name_of(job) != coming:
+            raise DeliveryError(
+                "migration-running",
+                f"the migration {name_of(job)} of another deployment still runs: wait "
+                "for it, or delete the Job if its deployment is known to be dead",
+            )
+    for name in removed:
+        command = ["kubectl", "delete", "job", name, "--namespace", namespace]
+        output_of(runner, [*command, "--wait=true"])
+    return removed
+
+
+def diagnosis(objects: list[KubernetesObject], runner: Runner) -> str:
+    """What an operator would look at next: pods, warnings, the ends of the logs."""
+    namespace, name = application(objects)
+    own = ["--namespace", namespace, "--selector", f"{_NAME}={name}"]
+    space = ["--namespace", namespace]
+    questions = (
+        ["kubectl", "get", "pods", "-o", "wide", *own],
+        ["kubectl", "get", "events", "--field-selector", "type=Warning", *space],
+        ["kubectl", "logs", "--all-containers", "--tail=30", "--prefix", *own],
+    )
+    answers = [runner(question) for question in questions]
+    return "\n".join(
+        f"$ {' '.join(question)}\n{answer.text.strip()}"
+        for question, answer in zip(questions, answers, strict=True)
+    )
+
+
+def apply_manifest(item: KubernetesObject, runner: Runner) -> None:
+    """Create one object."""
+    output_of(runner, ["kubectl", "apply", "-f", "-"], stdin=json.dumps(item))

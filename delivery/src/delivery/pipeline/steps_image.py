@@ -1,0 +1,135 @@
+"""Steps that speak to the registry."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import time
+from pathlib import Path
+
+from delivery.pipeline import image_gate, images, rollback, secrets
+from delivery.pipeline.allow_list import read_allow_list
+from delivery.pipeline.build import build_options
+from delivery.pipeline.digest import parse_digest
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.github import add_summary, export_masked, set_outputs
+from delivery.pipeline.process import json_of, run
+from delivery.pipeline.releases import release_log, released_tag
+
+SOURCE_PATHS = {
+    "tms-odoo": "odoo_addons/tms_management",
+    "gps-ingestion-service": "gps_ingestion_service",
+}
+
+
+def _find(options: argparse.Namespace) -> int:
+    digest = images.find(options.repository, options.tag, run)
+    if digest is None and options.required:
+        raise DeliveryError(
+            "no-image", f"{options.repository} holds no image tagged {options.tag}"
+        )
+    set_outputs({"digest": digest or ""})
+    print(f"{options.repository}:{options.tag} is {digest or 'not built yet'}")
+    return 0
+
+
+def _released(options: argparse.Namespace) -> int:
+    tag = released_tag(dt.datetime.now(dt.UTC))
+    images.add_tag(options.repository, options.digest, tag, run)
+    print(f"{options.repository}@{options.digest} is tagged {tag}")
+    return 0
+
+
+def _fetch_secret(options: argparse.Namespace) -> int:
+    command = ["aws", "secretsmanager", "get-secret-value", "--output", "json"]
+    answer = json_of(run, [*command, "--secret-id", options.secret])
+    values = secrets.select(answer["SecretString"], options.pairs)
+    export_masked(values)
+    print(f"set for this job: {', '.join(values)}")
+    return 0
+
+
+def _add_tag(options: argparse.Namespace) -> int:
+    images.add_tag(options.repository, options.digest, options.tag, run)
+    print(f"{options.repository}@{options.digest} is tagged {options.tag}")
+    return 0
+
+
+def _build_options(_options: argparse.Namespace) -> int:
+    set_outputs({"options": build_options(os.environ)})
+    return 0
+
+
+def _gate(options: argparse.Namespace) -> int:
+    scans = []
+    if options.digest:
+        scan = image_gate.ecr_scan(
+            options.repository,
+            parse_digest(options.digest),
+            run,
+            options.timeout_s,
+            time.monotonic,
+            time.sleep,
+            emulated=image_gate.is_emulated(os.environ),
+        )
+        scans.append(scan)
+    if options.local_image:
+        scans.append(image_gate.trivy_scan(options.local_image, run))
+    allowed = read_allow_list(
+        options.allow_list, options.repository, image_gate.today()
+    )
+    verdict = image_gate.decide(scans, allowed)
+    text = verdict.render("image scan")
+    print(text)
+    add_summary(f"```text\n{text}\n```")
+    return verdict.outcome.value
+
+
+def _rollback_target(options: argparse.Namespace) -> int:
+    last = release_log(os.environ).last(options.component, "production")
+    running = last.digest if last else ""
+    catalogue = images.catalogue(options.repository, run)
+    digest = rollback.choose(options.target, catalogue, running)
+    image = next(image for image in catalogue if image.digest == digest)
+    outputs = {"digest": digest, "commit": image.commit}
+    set_outputs({**outputs, "source-path": SOURCE_PATHS[options.component]})
+    print(f"rolling {options.component} back from {running or 'nothing'} to {digest}")
+    return 0
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's steps to the command line."""
+    find = commands.add_parser("image-find", help="digest of the image with a tag")
+    find.add_argument("--tag", required=True)
+    find.add_argument("--required", action="store_true", help="none is an error")
+    find.set_defaults(run=_find)
+    tag = commands.add_parser("image-tag", help="give an image one more tag")
+    tag.add_argument("--tag", required=True)
+    tag.add_argument("--digest", required=True)
+    tag.set_defaults(run=_add_tag)
+    released = commands.add_parser(
+        "image-released", help="keep what reached production"
+    )
+    released.add_argument("--digest", required=True)
+    released.set_defaults(run=_released)
+    fetch = commands.add_parser("fetch-secret", help="keys of an entry as variables")
+    fetch.add_argument("--secret", required=True, help="name in AWS Secrets Manager")
+    fetch.add_argument("pairs", nargs="+", metavar="key=VARIABLE")
+    fetch.set_defaults(run=_fetch_secret)
+    options = commands.add_parser("build-options", help="options of docker build")
+    options.set_defaults(run=_build_options)
+    gate = commands.add_parser(
+        "image-gate", help="judge an image's scans: 0 clean, 1 failed, 3 NOT CHECKED"
+    )
+    gate.add_argument("--digest", default="", help="read the registry's scan of it")
+    gate.add_argument("--local-image", default="", help="scan it with Trivy")
+    gate.add_argument("--allow-list", type=Path, required=True)
+    gate.add_argument("--timeout-s", type=float, default=900.0)
+    gate.set_defaults(run=_gate)
+    target = commands.add_parser("rollback-target", help="what a rollback goes to")
+    target.add_argument("--component", choices=tuple(SOURCE_PATHS), required=True)
+    target.add_argument("--target", required=True, help="previous, a digest or a tag")
+    target.set_defaults(run=_rollback_target)
+    for parser in (find, tag, released, gate, target):
+        parser.add_argument("--repository", required=True, help="ECR repository")

@@ -1,0 +1,296 @@
+"""Zero CRITICAL, or the image does not go on; and nothing is silently green."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery.pipeline.allow_list import read_allow_list
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.image_gate import (
+    Finding,
+    Scan,
+    decide,
+    ecr_scan,
+    is_emulated,
+    trivy_scan,
+)
+from delivery.verdict import Outcome
+
+from .conftest import DIGEST, Answers, Clock
+
+TODAY = dt.date(2026, 11, 23)
+CRITICAL = Finding("CVE-2026-1", "CRITICAL", "openssl")
+HIGH = Finding("CVE-2026-2", "HIGH", "zlib")
+ENTRY = """\
+[[allow]]
+id = "CVE-2026-1"
+image = "tms-odoo"
+owner = "devops-lead"
+reason = "not reachable: the binary is never run"
+expires = 2026-12-31
+"""
+
+
+@pytest.fixture
+def allow_list(tmp_path: Path) -> Path:
+    path = tmp_path / "allow.toml"
+    path.write_text(ENTRY)
+    return path
+
+
+def test_an_image_without_critical_findings_is_clean() -> None:
+    verdict = decide([Scan("ECR", (HIGH,))], {})
+    assert verdict.outcome is Outcome.CLEAN
+    assert verdict.details == ("ECR: no CRITICAL among 1 findings",)
+
+
+def test_one_critical_finding_stops_the_image() -> None:
+    verdict = decide([Scan("ECR", (HIGH, CRITICAL, CRITICAL))], {})
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.details == ("ECR: CRITICAL CVE-2026-1 openssl",)
+
+
+def test_either_scanner_can_stop_the_image() -> None:
+    scans = [Scan("ECR"), Scan("Trivy", (CRITICAL,))]
+    assert decide(scans, {}).outcome is Outcome.FAILED
+
+
+def test_an_allowed_finding_is_named_with_its_owner(allow_list: Path) -> None:
+    allowed = read_allow_list(allow_list, "tms-odoo", TODAY)
+    verdict = decide([Scan("ECR", (CRITICAL,))], allowed)
+    assert verdict.outcome is Outcome.CLEAN
+    assert "allowed until 2026-12-31 by devops-lead" in verdict.details[0]
+
+
+def test_scanners_without_data_have_checked_nothing() -> None:
+    scans = [
+        Scan("ECR", checked=False, why="emulated"),
+        Scan("Trivy", checked=False, why="no database"),
+    ]
+    verdict = decide(scans, {})
+    assert verdict.outcome is Outcome.NOT_CHECKED
+    assert "ECR: NOT CHECKED: emulated" in verdict.details
+
+
+def test_no_scanner_at_all_has_checked_nothing() -> None:
+    assert decide([], {}).outcome is Outcome.NOT_CHECKED
+
+
+def test_one_real_scanner_is_enough() -> None:
+    scans = [Scan("ECR"), Scan("Trivy", checked=False, why="no database")]
+    assert decide(scans, {}).outcome is Outcome.CLEAN
+
+
+def test_even_an_emulators_critical_finding_stops() -> None:
+    scans = [Scan("ECR", (CRITICAL,), checked=False, why="emulated")]
+    assert decide(scans, {}).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("environment", "emulated"),
+    [
+        ({}, False),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:5555"}, True),
+        ({"AWS_ENDPOINT_URL_ECR": "http://amazonaws.com.evil.example"}, True),
+        ({"AWS_ENDPOINT_URL": "https://ecr.ap-south-1.amazonaws.com"}, False),
+    ],
+)
+def test_knows_an_emulator_by_its_address(
+    environment: dict[str, str], emulated: bool
+) -> None:
+    assert is_emulated(environment) is emulated
+
+
+# An allow-list is a promise with a date.
+
+
+def test_no_list_allows_nothing(tmp_path: Path) -> None:
+    assert read_allow_list(tmp_path / "none.toml", "tms-odoo", TODAY) == {}
+
+
+def test_an_entry_is_for_one_image_only(allow_list: Path) -> None:
+    assert read_allow_list(allow_list, "gps-ingestion-service", TODAY) == {}
+
+
+def test_an_entry_holds_on_its_last_day(allow_list: Path) -> None:
+    assert read_allow_list(allow_list, "tms-odoo", dt.date(2026, 12, 31))
+
+
+def test_an_expired_entry_is_an_error(allow_list: Path) -> None:
+    with pytest.raises(DeliveryError, match="was allowed until 2026-12-31"):
+        read_allow_list(allow_list, "tms-odoo", dt.date(2027, 1, 1))
+
+
+def test_an_entry_cannot_last_for_ever(allow_list: Path) -> None:
+    with pytest.raises(DeliveryError, match="90 days are the most"):
+        read_allow_list(allow_list, "tms-odoo", dt.date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (ENTRY.replace('owner = "devops-lead"\n', ""), "must have exactly"),
+        (ENTRY.replace("devops-lead", ""), "must have exactly"),
+        (ENTRY.replace("2026-12-31", '"soon"'), "must be a date"),
+        (ENTRY.replace("2026-12-31", "2026-12-31T10:00:00Z"), "must be a date"),
+        ("[[allow", "allow.toml"),
+    ],
+)
+def test_an_incomplete_entry_is_an_error(allow_list: Path, text: str, why: str) -> None:
+    allow_list.write_text(text)
+    with pytest.raises(DeliveryError, match=why):
+        read_allow_list(allow_list, "tms-odoo", TODAY)
+
+
+# The registry's scan: started by a step before, read here by digest.
+
+
+def page(status: str = "COMPLETE", **more: Any) -> dict[str, Any]:
+    return {"imageScanStatus": {"status": status}, **more}
+
+
+def finding(severity: str, number: int = 1) -> dict[str, Any]:
+    return {
+        "name": f"CVE-2026-{number}",
+        "severity": severity,
+        "attributes": [
+            {"key": "package_version", "value": "1"},
+            {"key": "package_name", "value": "openssl"},
+        ],
+    }
+
+
+def scan(answers: Answers, clock: Clock, emulated: bool = False) -> Scan:
+    return ecr_scan("tms-odoo", DIGEST, answers, 60, clock, clock.sleep, emulated)
+
+
+def test_waits_for_the_scan_and_asks_by_digest(answers: Answers, clock: Clock) -> None:
+    answers.on("findings", code=254, errors="ScanNotFoundException")
+    answers.on("findings", output=page("IN_PROGRESS"))
+    answers.on("findings", output=page("PENDING"))
+    answers.on("findings", output=page(imageScanFindings={}))
+    assert scan(answers, clock) == Scan("ECR")
+    assert clock.now == 15.0
+    assert f"imageDigest={DIGEST}" in answers.calls[0][0]
+
+
+def test_reads_every_page(answers: Answers, clock: Clock) -> None:
+    first = {
+        "findings": [finding("HIGH")],
+        "findingSeverityCounts": {"HIGH": 1, "CRITICAL": 1},
+    }
+    second = {"findings": [finding("CRITICAL", 2)]}
+    answers.on("findings", output=page(imageScanFindings=first, nextToken="more"))
+    answers.on("findings", output=page(imageScanFindings=second))
+    found = scan(answers, clock).findings
+    assert [(item.identifier, item.severity) for item in found] == [
+        ("CVE-2026-1", "HIGH"),
+        ("CVE-2026-2", "CRITICAL"),
+    ]
+    assert found[0].package == "openssl"
+    assert answers.calls[1][0][-2:] == ["--next-token", "more"]
+
+
+def test_reads_enhanced_findings(answers: Answers, clock: Clock) -> None:
+    enhanced = [
+        {
+            "severity": "CRITICAL",
+            "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2026-9"},
+        },
+        {"severity": "LOW", "title": "old"},
+    ]
+    found = {"enhancedFindings": enhanced, "findingSeverityCounts": {"CRITICAL": 1}}
+    answers.on("findings", output=page("ACTIVE", imageScanFindings=found))
+    names = [item.identifier for item in scan(answers, clock).findings]
+    assert names == ["CVE-2026-9", "old"]
+
+
+def test_a_lost_finding_is_a_failure(answers: Answers, clock: Clock) -> None:
+    found = {"findings": [], "findingSeverityCounts": {"CRITICAL": 2}}
+    answers.on("findings", output=page(imageScanFindings=found))
+    with pytest.raises(DeliveryError, match="counts 2 CRITICAL, 0 were read"):
+        scan(answers, clock)
+
+
+def test_a_scan_that_never_ends_is_a_failure(answers: Answers, clock: Clock) -> None:
+    answers.on("findings", output=page("IN_PROGRESS"))
+    with pytest.raises(DeliveryError, match="scan-timeout"):
+        scan(answers, clock)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "UNSUPPORTED_IMAGE", "ANYTHING_NEW"])
+def test_a_scan_that_did_not_work_is_a_failure(
+    answers: Answers, clock: Clock, status: str
+) -> None:
+    answers.on("findings", output=page(status))
+    with pytest.raises(DeliveryError, match=f"ended as {status}"):
+        scan(answers, clock)
+
+
+def test_a_scan_that_cannot_be_read_is_a_failure(
+    answers: Answers, clock: Clock
+) -> None:
+    answers.on("findings", code=255, errors="AccessDeniedException")
+    with pytest.raises(DeliveryError, match="AccessDeniedException"):
+        scan(answers, clock)
+
+
+def test_an_emulators_findings_count_as_invented(
+    answers: Answers, clock: Clock
+) -> None:
+    answers.on("findings", output=page(imageScanFindings={}))
+    result = scan(answers, clock, emulated=True)
+    assert not result.checked
+    assert "invented" in result.why
+
+
+# Trivy, where its database can be had.
+
+
+def test_reads_trivys_report(answers: Answers) -> None:
+    found = {"VulnerabilityID": "CVE-2026-3", "Severity": "CRITICAL"}
+    report = {"Results": [{"Vulnerabilities": [found]}, {"Target": "no packages"}]}
+    answers.on("trivy", output=report)
+    assert trivy_scan("image", answers).findings == (
+        Finding("CVE-2026-3", "CRITICAL", ""),
+    )
+
+
+def test_trivy_without_results_found_nothing(answers: Answers) -> None:
+    answers.on("trivy", output={"Results": None})
+    assert trivy_scan("image", answers) == Scan("Trivy")
+
+
+def test_trivy_without_its_database_has_checked_nothing(answers: Answers) -> None:
+    answers.on("trivy", code=1, errors="FATAL failed to download vulnerability DB")
+    assert not trivy_scan("image", answers).checked
+
+
+def test_trivy_that_is_not_there_has_checked_nothing() -> None:
+    def nothing(command: object, stdin: str = "") -> Any:
+        raise DeliveryError("not-installed", "trivy is not installed")
+
+    assert not trivy_scan("image", nothing).checked
+
+
+@pytest.mark.parametrize(
+    ("code", "output"), [(1, "unable to find the image"), (0, "no JSON")]
+)
+def test_trivy_that_broke_is_a_failure(
+    answers: Answers, code: int, output: str
+) -> None:
+    answers.on("trivy", code=code, output=output)
+    with pytest.raises(DeliveryError, match="trivy-failed"):
+        trivy_scan("image", answers)
+
+
+def test_another_failure_of_the_runner_is_not_hidden() -> None:
+    def broken(command: object, stdin: str = "") -> Any:
+        raise DeliveryError("other", "something else")
+
+    with pytest.raises(DeliveryError, match="other"):
+        trivy_scan("image", broken)

@@ -1,0 +1,48 @@
+"""Commands are run to their end, and what they said is kept."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.process import json_of, output_of, run, stream
+
+PYTHON = sys.executable
+
+
+def test_keeps_output_and_errors_apart() -> None:
+    code = "import sys; print(input()); print('e', file=sys.stderr); sys.exit(3)"
+    result = run([PYTHON, "-c", code], stdin="hello\n")
+    assert (result.code, result.output, result.errors) == (3, "hello\n", "e\n")
+
+
+def test_shows_output_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import sys; print(sys.stdin.read()); print('e', file=sys.stderr)"
+    result = stream([PYTHON, "-c", code], stdin="hello")
+    assert result.code == 0
+    assert sorted(result.output.split()) == ["e", "hello"]
+    assert capsys.readouterr().out == result.output
+
+
+def test_a_stream_without_input_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import sys; sys.exit(len(sys.stdin.read()))"
+    assert stream([PYTHON, "-c", code]).code == 0
+
+
+@pytest.mark.parametrize("runner", [run, stream])
+def test_a_missing_program_is_named(runner: object) -> None:
+    with pytest.raises(DeliveryError, match="no-such-program is not installed"):
+        runner(["no-such-program"])  # type: ignore[operator]
+
+
+def test_a_failing_command_says_why() -> None:
+    command = [PYTHON, "-c", "import sys; sys.exit('no such cluster')"]
+    with pytest.raises(DeliveryError, match="ended with 1: no such cluster"):
+        output_of(run, command)
+
+
+def test_what_is_not_json_is_an_error() -> None:
+    with pytest.raises(DeliveryError, match="not-json"):
+        json_of(run, [PYTHON, "-c", "print('hello')"])

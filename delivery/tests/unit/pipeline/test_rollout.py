@@ -1,0 +1,207 @@
+"""A deployment has arrived when every workload runs the very image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.render import application, migration_job
+from delivery.pipeline.rollout import (
+    Progress,
+    State,
+    check_running,
+    clear_migrations,
+    diagnosis,
+    judge,
+    judge_job,
+    judge_workload,
+    scaled_up,
+    wait,
+)
+
+from .conftest import (
+    COMPLETE,
+    DIGEST,
+    FAILED,
+    OTHER,
+    REPOSITORY,
+    Answers,
+    Clock,
+    deployment,
+    job,
+    rendered,
+)
+
+ARRIVED = {
+    "observedGeneration": 1,
+    "replicas": 2,
+    "updatedReplicas": 2,
+    "availableReplicas": 2,
+}
+
+
+def live(**status: Any) -> dict[str, Any]:
+    return deployment("gps-ingestion-service", "x", status={**ARRIVED, **status})
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({}, State.DONE),
+        ({"updatedReplicas": 1}, State.WAITING),
+        ({"availableReplicas": 1}, State.WAITING),
+        ({"replicas": 3}, State.WAITING),
+        ({"observedGeneration": 0}, State.WAITING),
+        (
+            {"conditions": [{"reason": "ProgressDeadlineExceeded", "message": "late"}]},
+            State.FAILED,
+        ),
+        ({"conditions": [{"reason": "NewReplicaSetAvailable"}]}, State.DONE),
+    ],
+)
+def test_judges_a_deployment(status: dict[str, Any], state: State) -> None:
+    assert judge_workload(live(**status)).state is state
+
+
+def test_a_stateful_set_counts_its_ready_pods() -> None:
+    status = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2}
+    item = deployment("db", "x", status={**status, "readyReplicas": 2})
+    assert judge_workload(item).state is State.DONE
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(COMPLETE, State.DONE), (FAILED, State.FAILED), ({}, State.WAITING)],
+)
+def test_judges_a_job(status: dict[str, Any], state: State) -> None:
+    assert judge_job(job("m", status=status)).state is state
+
+
+def test_the_migration_comes_first_and_what_is_missing_is_waited_for() -> None:
+    present = job(rendered()[-1]["metadata"]["name"], status=COMPLETE)
+    progress = judge(rendered(), [present, live()])
+    assert [str(item) for item in progress] == [
+        f"job/gps-ingestion-service-migrate-{DIGEST[7:19]}: done",
+        "deployment/gps-ingestion-service: done 2 updated, 2 available of 2",
+        "deployment/gps-worker: waiting is not there",
+    ]
+
+
+def test_waits_until_everything_is_done(clock: Clock) -> None:
+    steps = [
+        [Progress("a", State.WAITING), Progress("b", State.DONE)],
+        [Progress("a", State.WAITING), Progress("b", State.DONE)],
+        [Progress("a", State.DONE), Progress("b", State.DONE)],
+    ]
+    said: list[str] = []
+    wait(lambda: steps.pop(0), 60, clock, clock.sleep, said.append)
+    assert said == ["a: waiting", "b: done", "a: done"]
+
+
+def test_stops_at_the_first_failure(clock: Clock) -> None:
+    progress = [Progress("a", State.FAILED, "crash"), Progress("b", State.WAITING)]
+    with pytest.raises(DeliveryError, match="a: failed crash .rollout-failed"):
+        wait(lambda: progress, 60, clock, clock.sleep, lambda line: None)
+    assert clock.now == 0
+
+
+def test_names_what_was_late(clock: Clock) -> None:
+    progress = [Progress("a", State.WAITING, "1 of 2"), Progress("b", State.DONE)]
+    with pytest.raises(DeliveryError, match="not done after 60 s: a: waiting 1 of 2"):
+        wait(lambda: progress, 60, clock, clock.sleep, lambda line: None)
+
+
+def pod(part: str, image: str, **metadata: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": f"{part}-pod",
+            "labels": {"app.kubernetes.io/component": part},
+            **metadata,
+        },
+        "status": {"containerStatuses": [{"name": "x", "imageID": image}]},
+    }
+
+
+RIGHT = f"{REPOSITORY}@{DIGEST}"
+
+
+def test_proves_the_digest_on_every_workload() -> None:
+    pods = [pod("ingestion", RIGHT), pod("worker", RIGHT), pod("migration", "old")]
+    assert check_running(rendered(), pods, DIGEST) == [
+        f"ingestion-pod/x {RIGHT}",
+        f"worker-pod/x {RIGHT}",
+    ]
+
+
+def test_a_pod_of_another_image_is_found() -> None:
+    pods = [pod("ingestion", RIGHT), pod("worker", f"{REPOSITORY}@{OTHER}")]
+    with pytest.raises(DeliveryError, match=f"worker-pod runs {REPOSITORY}@{OTHER}"):
+        check_running(rendered(), pods, DIGEST)
+
+
+def test_a_pod_that_has_not_started_proves_nothing() -> None:
+    with pytest.raises(DeliveryError, match="runs nothing yet"):
+        check_running(rendered(), [pod("ingestion", "")], DIGEST)
+
+
+def test_pods_on_their_way_out_do_not_count() -> None:
+    leaving = pod("worker", RIGHT, deletionTimestamp="2026-11-23T10:00:00Z")
+    with pytest.raises(DeliveryError, match="no pod of gps-worker is running"):
+        check_running(rendered(), [pod("ingestion", RIGHT), leaving], DIGEST)
+
+
+def test_an_autoscalers_choice_is_seen() -> None:
+    running = [deployment("gps-ingestion-service", "x", replicas=4)]
+    assert scaled_up(rendered(), running) == {"gps-ingestion-service": 4}
+
+
+def test_a_smaller_scale_is_not_kept() -> None:
+    running = [deployment("gps-ingestion-service", "x", replicas=1)]
+    assert scaled_up(rendered(), running) == {}
+
+
+def test_finished_migrations_go(answers: Answers) -> None:
+    answers.on("delete")
+    jobs = [job("old", status=COMPLETE), job("broken", status=FAILED)]
+    assert clear_migrations(rendered(), jobs, answers) == ["old", "broken"]
+    command = answers.calls[0][0]
+    assert command[:4] == ["kubectl", "delete", "job", "old"]
+    assert "tms-staging" in command
+
+
+def test_the_same_migration_may_still_run(answers: Answers) -> None:
+    coming = job(rendered()[-1]["metadata"]["name"])
+    assert clear_migrations(rendered(), [coming], answers) == []
+
+
+def test_another_images_migration_stops_the_deployment(answers: Answers) -> None:
+    with pytest.raises(DeliveryError, match="migration-running"):
+        clear_migrations(rendered(), [job("other")], answers)
+
+
+def test_a_stuck_deployment_is_explained(answers: Answers) -> None:
+    answers.on("pods", output="CrashLoopBackOff")
+    answers.on("events", output="Back-off restarting")
+    answers.on("logs", output="Traceback", code=1, errors="no logs of init")
+    text = diagnosis(rendered(), answers)
+    for said in ("CrashLoopBackOff", "Back-off restarting", "Traceback", "no logs"):
+        assert said in text
+
+
+def test_an_overlay_of_two_applications_is_refused() -> None:
+    stranger = deployment("x", "y")
+    stranger["metadata"]["namespace"] = "default"
+    with pytest.raises(DeliveryError, match="mixed-overlay"):
+        application([*rendered(), stranger])
+
+
+def test_an_overlay_without_workloads_is_refused() -> None:
+    with pytest.raises(DeliveryError, match="mixed-overlay"):
+        application([])
+
+
+def test_an_overlay_holds_exactly_one_migration() -> None:
+    with pytest.raises(DeliveryError, match="it holds 2"):
+        migration_job([*rendered(), job("second")])

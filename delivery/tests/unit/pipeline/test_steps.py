@@ -1,0 +1,473 @@
+"""The command line of the steps, as the workflows call it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery.pipeline import steps_cluster, steps_image, steps_run
+from delivery.pipeline.cli import main
+from delivery.pipeline.releases import LocalReleases, Release
+
+from .conftest import (
+    COMPLETE,
+    DIGEST,
+    OTHER,
+    REPOSITORY,
+    Answers,
+    deployment,
+    job,
+    rendered,
+)
+from .test_images import details
+from .test_rollout import ARRIVED, RIGHT, pod
+
+COMMIT = "c" * 40
+WORK = f"gps-ingestion-service-migrate-{DIGEST[7:19]}"
+OVERLAY = ["--overlay", "./kube/staging"]
+
+
+class Job:
+    """A workflow's job: its variables, and the files that steps write to."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.set = monkeypatch.setenv
+        for name in ("OUTPUT", "STEP_SUMMARY", "ENV"):
+            (folder / name).touch()
+            monkeypatch.setenv(f"GITHUB_{name}", str(folder / name))
+        for name, value in (
+            ("GITHUB_SHA", COMMIT),
+            ("GITHUB_RUN_ID", "17"),
+            ("GITHUB_ACTOR", "dev-alice"),
+            ("GITHUB_REF", "refs/heads/main"),
+            ("GITHUB_EVENT_NAME", "push"),
+            ("RELEASES_DIR", str(folder / "releases")),
+            ("LOCAL_APPROVALS_DIR", str(folder / "approvals")),
+            ("ACT", "true"),
+        ):
+            monkeypatch.setenv(name, value)
+        self.event({})
+
+    def event(self, document: object) -> None:
+        path = self.folder / "event.json"
+        path.write_text(json.dumps(document))
+        self.set("GITHUB_EVENT_PATH", str(path))
+
+    def read(self, name: str) -> dict[str, str]:
+        """What the steps so far wrote as name and value."""
+        lines = iter((self.folder / name).read_text().splitlines())
+        result = {}
+        for line in lines:
+            key, _, mark = line.partition("<<")
+            result[key] = "\n".join(iter(lambda: next(lines), mark))
+        return result
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return self.read("OUTPUT")
+
+    @property
+    def releases(self) -> LocalReleases:
+        return LocalReleases(self.folder / "releases")
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    return Job(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def world(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """What the cluster and the registry answer."""
+    for module in (steps_cluster, steps_image):
+        monkeypatch.setattr(module, "run", answers)
+    text = "---\n".join(json.dumps(item) + "\n" for item in rendered())
+    answers.on("kustomize", output=text)
+    return answers
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    path = tmp_path / "approvers.json"
+    path.write_text('{"production": {"approvers": ["devops-lead"]}}')
+    return str(path)
+
+
+# The cluster.
+
+
+def test_pins_and_keeps_the_scale(world: Answers, tmp_path: Path) -> None:
+    (tmp_path / "image").mkdir()
+    target = tmp_path / "image" / "kustomization.yaml"
+    target.touch()
+    grown = deployment("gps-worker", "x", replicas=3)
+    world.on("get", "deployments", output={"items": [grown]})
+    image = ["--image", "gps-ingestion-service", "--repository", REPOSITORY]
+    overlay = ["--overlay", str(tmp_path / "staging")]
+    assert main(["pin", *overlay, *image, "--digest", DIGEST]) == 0
+    assert "count: 3" in target.read_text()
+    world.rules[-1][1][0] = world.rules[-1][1][0].__class__(0, '{"items": []}')
+    assert main(["pin", *overlay, *image, "--digest", DIGEST]) == 0
+    assert "replicas" not in target.read_text()
+
+
+def test_guards_the_schema(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"gps-ingestion-service-schema-check-{DIGEST[7:19]}"
+    world.on("delete")
+    world.on("apply")
+    world.on("get", "jobs", output={"items": [job(name, status=COMPLETE)]})
+    world.on("logs", output='{"state": "current", "database": "r1", "image": "r1"}')
+    assert main(["schema-guard", *OVERLAY, "--digest", DIGEST]) == 0
+    assert "the database is current" in capsys.readouterr().out
+
+
+def test_removes_only_finished_migrations(world: Answers) -> None:
+    check = job("check", status=COMPLETE)
+    check["metadata"]["labels"]["app.kubernetes.io/component"] = "schema-check"
+    world.on("get", "jobs", output={"items": [job("old", status=COMPLETE), check]})
+    world.on("delete")
+    assert main(["clear-migrations", *OVERLAY, "--digest", DIGEST]) == 0
+    assert [call[3] for call in world.commands("delete")] == ["old"]
+
+
+def live(part: str, name: str, count: int) -> dict[str, Any]:
+    names = ("replicas", "updatedReplicas", "availableReplicas")
+    status = {**ARRIVED, **dict.fromkeys(names, count)}
+    return deployment(name, "x", part, replicas=count, status=status)
+
+
+def test_waits_for_everything(world: Answers) -> None:
+    items = [
+        job(WORK, status=COMPLETE),
+        live("ingestion", "gps-ingestion-service", 2),
+        live("worker", "gps-worker", 1),
+    ]
+    world.on("get", output={"items": items})
+    assert main(["wait", *OVERLAY, "--digest", DIGEST, "--timeout-s", "0"]) == 0
+
+
+def test_can_wait_for_the_migration_alone(world: Answers) -> None:
+    world.on("get", output={"items": [job(WORK, status=COMPLETE)]})
+    only = ["--timeout-s", "0", "--migration-only"]
+    assert main(["wait", *OVERLAY, "--digest", DIGEST, *only]) == 0
+    assert main(["wait", *OVERLAY, "--digest", DIGEST, "--timeout-s", "0"]) == 1
+
+
+def test_shows_what_runs(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    pods = [pod("ingestion", RIGHT), pod("worker", RIGHT)]
+    world.on("get", "pods", output={"items": pods})
+    assert main(["check-digest", *OVERLAY, "--digest", DIGEST]) == 0
+    assert capsys.readouterr().out.count(DIGEST) == 2
+
+
+def test_an_overlay_of_another_image_is_not_deployed(
+    world: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check-digest", *OVERLAY, "--digest", OTHER]) == 1
+    assert capsys.readouterr().err.startswith("::error::the render must run")
+
+
+def test_explains(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    world.on("get", output="CrashLoopBackOff")
+    world.on("logs", output="Traceback")
+    assert main(["explain", *OVERLAY]) == 0
+    assert "Traceback" in capsys.readouterr().out
+
+
+# The registry.
+
+
+def test_finds_an_image_or_says_that_there_is_none(world: Answers, work: Job) -> None:
+    world.on("describe-images", output=details((DIGEST, [COMMIT])))
+    world.on("describe-images", code=254, errors="ImageNotFoundException")
+    command = ["image-find", "--repository", "tms-odoo", "--tag", COMMIT]
+    assert main(command) == 0
+    assert work.outputs["digest"] == DIGEST
+    assert main(command) == 0
+    assert work.outputs["digest"] == ""
+    assert main([*command, "--required"]) == 1
+
+
+def test_tags_a_version_and_a_release(world: Answers) -> None:
+    world.on("describe-images", output=details((DIGEST, ["v1.0.0"])))
+    command = ["--repository", "tms-odoo", "--digest", DIGEST]
+    assert main(["image-tag", *command, "--tag", "v1.0.0"]) == 0
+    assert main(["image-released", *command]) == 0
+    tags = [call[-3] for call in world.commands("describe-images")]
+    assert tags[1].startswith("imageTag=released-")
+
+
+def test_gives_build_options(work: Job) -> None:
+    assert main(["build-options"]) == 0
+    assert f"REVISION={COMMIT}" in work.outputs["options"]
+
+
+def gate(tmp_path: Path, *more: str) -> int:
+    allow = str(tmp_path / "image-allow-list.toml")
+    return main(["image-gate", "--repository", "x", "--allow-list", allow, *more])
+
+
+def test_gates_an_image(
+    world: Answers, work: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {}}
+    world.on("describe-image-scan-findings", output=found)
+    assert gate(tmp_path, "--digest", DIGEST) == 0
+    work.set("AWS_ENDPOINT_URL", "http://127.0.0.1:5555")
+    assert gate(tmp_path, "--digest", DIGEST) == 3
+    assert "image scan: NOT CHECKED" in capsys.readouterr().out
+    critical = [{"VulnerabilityID": "CVE-1", "Severity": "CRITICAL"}]
+    world.on("trivy", output={"Results": [{"Vulnerabilities": critical}]})
+    assert gate(tmp_path, "--local-image", "x:1") == 1
+    assert "CVE-1" in (work.folder / "STEP_SUMMARY").read_text()
+
+
+def test_a_secret_reaches_the_job_masked(
+    world: Answers, work: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.on("get-secret-value", output={"SecretString": '{"token": "hunter2"}'})
+    assert main(["fetch-secret", "--secret", "tms/staging/x", "token=TOKEN"]) == 0
+    assert work.read("ENV") == {"TOKEN": "hunter2"}
+    assert capsys.readouterr().out.splitlines() == [
+        "::add-mask::hunter2",
+        "set for this job: TOKEN",
+    ]
+
+
+def test_a_secret_is_for_a_jobs_steps_only(
+    world: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_ENV", raising=False)
+    world.on("get-secret-value", output={"SecretString": '{"token": "hunter2"}'})
+    assert main(["fetch-secret", "--secret", "x", "token=TOKEN"]) == 1
+    captured = capsys.readouterr()
+    assert "hunter2" not in captured.out + captured.err
+
+
+def record(*more: str, outcome: str = "success", digest: str = DIGEST) -> int:
+    command = ["release-record", "--component", "tms-odoo", "--digest", digest]
+    command += ["--environment", "production", "--kind", "release"]
+    return main([*command, "--outcome", outcome, *more])
+
+
+def test_rolls_back_to_an_earlier_release(world: Answers, work: Job) -> None:
+    record()
+    tags = [COMMIT, "released-20261001T100000Z"]
+    newer = ["d" * 40, "released-20261101T100000Z"]
+    world.on("describe-images", output=details((OTHER, tags), (DIGEST, newer)))
+    command = ["rollback-target", "--component", "tms-odoo", "--repository", "tms-odoo"]
+    assert main([*command, "--target", "previous"]) == 0
+    assert work.outputs["digest"] == OTHER
+    assert work.outputs["commit"] == COMMIT
+    assert work.outputs["source-path"] == "odoo_addons/tms_management"
+    assert main([*command, "--target", "latest"]) == 1
+
+
+# The run.
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch, work: Job) -> None:
+    work.set("RETRY_BASE_S", "0")
+
+
+def script(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "script.sh"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_script_is_a_steps_shell(tmp_path: Path) -> None:
+    flaky = "echo x >> tries; [ $(wc -l < tries) = 2 ] || { echo i/o timeout; exit 9; }"
+    text = f"cd {tmp_path}\n{flaky}\n"
+    assert main(["retry", script(tmp_path, text)]) == 0
+    assert (tmp_path / "tries").read_text() == "x\nx\n"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_script_stops_at_its_first_failure(tmp_path: Path) -> None:
+    path = script(tmp_path, f"false | cat\ntouch {tmp_path}/never\n")
+    assert main(["retry", path]) == 1
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_failure_can_be_accepted(tmp_path: Path) -> None:
+    path = script(tmp_path, "echo LimitExceededException >&2; exit 254\n")
+    assert main(["retry", "--accept", "LimitExceededException", path]) == 0
+
+
+def test_settles_a_gate(work: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["settle", "--gate", "image", "--", "bash", "-c"]
+    assert main([*command, "exit 3"]) == 3
+    work.set("ACCEPT_UNCHECKED", "image")
+    assert main([*command, "exit 3"]) == 0
+    assert work.outputs["unchecked"] == "image"
+    assert "image NOT CHECKED, accepted" in capsys.readouterr().out
+    assert main([*command, "exit 0"]) == 0
+    assert work.outputs["unchecked"] == ""
+    assert main([*command, "exit 1"]) == 1
+
+
+PLAN = [
+    "plan",
+    "--component",
+    "tms-odoo",
+    "--source-path",
+    "odoo_addons/tms_management",
+]
+
+
+def test_plans_everything_before_the_first_deployment(work: Job) -> None:
+    assert main(PLAN) == 0
+    assert json.loads(work.outputs["plan"])["release"] is True
+    assert "all files since" in (work.folder / "STEP_SUMMARY").read_text()
+
+
+def test_plans_from_what_was_deployed(
+    work: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record()
+    seen = Answers()
+    seen.on("git", output="docs/x.md\0delivery/README.md\0")
+    monkeypatch.setattr(steps_run, "run", seen)
+    assert main(PLAN) == 0
+    assert seen.calls[0][0][-2:] == [COMMIT, COMMIT]
+    assert json.loads(work.outputs["plan"])["release"] is False
+
+
+def required(work: Job, **results: str) -> int:
+    needs = {name: {"result": result} for name, result in results.items()}
+    plan = json.dumps(
+        {"verify": True, "pull_request_image": False, "release": False, "why": ""}
+    )
+    command = ["required", "--plan", plan, "--needs", json.dumps(needs)]
+    return main([*command, "plan", "verify=verify", "image=pull-request-image"])
+
+
+def test_the_required_check(work: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    assert required(work, plan="success", verify="success", image="skipped") == 0
+    assert required(work, plan="success", verify="failure", image="skipped") == 1
+    assert "verify ended as failure" in capsys.readouterr().err
+    assert required(work, plan="failure", verify="skipped", image="skipped") == 1
+
+
+REQUEST = ["--component", "tms-odoo", "--digest", DIGEST, "--unchecked", ",image"]
+
+
+def test_the_local_approval_from_question_to_record(
+    work: Job, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--policy", policy]
+    work.set("APPROVAL_TIMEOUT_S", "0")
+    assert main(["approval-wait", *REQUEST, *asked]) == 1
+    assert "no decision in 0 s" in capsys.readouterr().err
+    approve = ["approve", "--run-id", "17", "--as", "devops-lead"]
+    assert main([*approve, "--scripted", "--comment", "go"]) == 0
+    assert main(approve) == 1
+    assert main(["approval-check", *REQUEST, *asked]) == 0
+    assert work.outputs == {"approver": "devops-lead", "scripted": "true"}
+    assert record("--approved-by", "devops-lead", "--scripted", "true") == 0
+    kept = work.releases.last("tms-odoo", "production")
+    assert kept is not None
+    assert (kept.approved_by, kept.scripted, kept.run) == ("devops-lead", True, "17")
+
+
+def test_a_no_stops_the_run(work: Job, policy: str, tmp_path: Path) -> None:
+    work.set("APPROVAL_TIMEOUT_S", "0")
+    main(["approval-wait", *REQUEST, "--policy", policy])
+    main(["approve", "--run-id", "17", "--as", "devops-lead", "--reject"])
+    assert main(["approval-check", *REQUEST, "--policy", policy]) == 1
+
+
+def test_a_decision_that_is_there_ends_the_wait(
+    work: Job,
+    policy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def decide(seconds: float) -> None:
+        main(["approve", "--run-id", "17", "--as", "devops-lead", "--scripted"])
+
+    monkeypatch.setattr("time.sleep", decide)
+    assert main(["approval-wait", *REQUEST, "--policy", policy]) == 0
+    assert "shows no separation of duties" in capsys.readouterr().out
+
+
+def test_a_local_gate_needs_an_inbox(
+    work: Job, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_APPROVALS_DIR")
+    assert main(["approval-wait", *REQUEST, "--policy", policy]) == 1
+
+
+class Hosted:
+    """What GitHub's API answers, by the end of the path."""
+
+    answers: dict[str, Any] = {
+        "environments/production": {
+            "name": "production",
+            "protection_rules": [
+                {
+                    "type": "required_reviewers",
+                    "prevent_self_review": True,
+                    "reviewers": [{"reviewer": {"login": "dora"}}],
+                }
+            ],
+        },
+        "actions/runs/17/approvals": [
+            {
+                "state": "approved",
+                "environments": [{"name": "production"}],
+                "user": {"login": "dora"},
+            }
+        ],
+    }
+
+    @classmethod
+    def from_environment(cls, environment: object) -> Hosted:
+        return cls()
+
+    def get(self, path: str) -> Any:
+        return self.answers[path]
+
+
+def test_on_github_the_environment_is_the_gate(
+    work: Job, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACT")
+    monkeypatch.setattr(steps_run, "GitHub", Hosted)
+    assert main(["approval-armed", "--digest", DIGEST]) == 0
+    assert "dora will be asked" in (work.folder / "STEP_SUMMARY").read_text()
+    assert main(["approval-check", *REQUEST, "--policy", policy]) == 0
+    assert work.outputs == {"approver": "dora", "scripted": "false"}
+
+
+def test_says_what_is_deployed(work: Job) -> None:
+    command = ["deployed", "--component", "tms-odoo", "--environment", "production"]
+    assert main(command) == 0
+    assert work.outputs["digest"] == ""
+    record("--commit", "e" * 40)
+    assert main(command) == 0
+    assert work.outputs["digest"] == DIGEST
+    kept = work.releases.last("tms-odoo", "production")
+    assert isinstance(kept, Release)
+    assert kept.commit == "e" * 40
+    moment = dt.datetime.fromisoformat(kept.finished_at)
+    assert moment.utcoffset() == dt.timedelta(0)
+
+
+def test_outputs_are_printed_where_there_is_no_workflow(
+    work: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_OUTPUT")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+    assert main(["build-options"]) == 0
+    assert capsys.readouterr().out.startswith("options=--build-arg")
+    assert main(PLAN) == 0

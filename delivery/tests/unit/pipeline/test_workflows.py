@@ -1,0 +1,155 @@
+"""The workflows hold what the document says, and the page about it too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[4]
+WORKFLOWS = ROOT / ".github" / "workflows"
+PIPELINES = {
+    "pl-odoo-001": ("TMS Odoo Addon CI/CD", "odoo_addons/tms_management", "tms-odoo"),
+    "pl-gps-001": (
+        "GPS Ingestion Service CI/CD",
+        "gps_ingestion_service",
+        "gps-ingestion-service",
+    ),
+}
+STAGES = [
+    "Static Analysis & Code Quality",
+    "Unit Test & Coverage",
+    "Package & Scan Artifact",
+    "Deploy to Staging",
+    "Integration Test",
+    "Production Approval",
+    "Deploy to Production",
+]
+ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| (`[^|]+`) \| `([a-z-]+\.yml)` \|$", re.M)
+
+
+def load(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((WORKFLOWS / name).read_text())
+    return document
+
+
+def documented() -> list[tuple[str, str, str, str]]:
+    """Stage, step, command and workflow, as the page lists them."""
+    text = (ROOT / "docs" / "pipelines.md").read_text()
+    rows = [match.groups() for match in ROW.finditer(text)]
+    assert len(rows) == 15
+    return [
+        (stage, step, command, workflow)
+        for stage, step, commands, workflow in rows
+        for command in re.findall(r"`([^`]+)`", commands)
+    ]
+
+
+def bare(command: str) -> str:
+    """A command without quotes, and with the document's dots for what is left open."""
+    return command.replace('"', "").strip()
+
+
+@pytest.mark.parametrize(("stage", "step", "command", "workflow"), documented())
+def test_a_step_holds_the_documents_command(
+    stage: str, step: str, command: str, workflow: str
+) -> None:
+    jobs = {job["name"]: job for job in load(workflow)["jobs"].values()}
+    steps = {item["name"]: item for item in jobs[stage]["steps"]}
+    if command.startswith("actions/"):
+        assert steps[step]["uses"].startswith("actions/checkout@")
+        return
+    lines = [bare(line) for line in steps[step]["run"].splitlines()]
+    wanted = bare(command.removesuffix(" ..."))
+    if "$BUILD_OPTIONS" in "".join(lines):
+        lines = [line.replace("$BUILD_OPTIONS ", "") for line in lines]
+    assert any(line == wanted or line.startswith(f"{wanted} ") for line in lines), lines
+
+
+@pytest.mark.parametrize("identifier", PIPELINES)
+def test_a_pipeline_has_the_documents_name_path_and_triggers(identifier: str) -> None:
+    name, source_path, image = PIPELINES[identifier]
+    document = load(f"{identifier}.yml")
+    assert document["name"] == name
+    # YAML 1.1 reads the key `on` as a truth value.
+    triggers: dict[str, Any] = document[True]  # type: ignore[index]
+    assert triggers["push"] == {"branches": ["main"], "tags": ["v*.*.*"]}
+    assert "workflow_dispatch" in triggers
+    called = [job["with"] for job in document["jobs"].values() if "with" in job]
+    assert {values["source-path"] for values in called} == {source_path}
+    assert {values.get("image-name", image) for values in called} == {image}
+    assert {values.get("deployment", image) for values in called} == {image}
+
+
+@pytest.mark.parametrize("identifier", PIPELINES)
+def test_the_stages_run_one_after_the_other(identifier: str) -> None:
+    """Follow ``needs`` through the called workflows."""
+    jobs = load(f"{identifier}.yml")["jobs"]
+    order: list[str] = []
+    for job_id in ("verify", "package", "staging", "production"):
+        earlier = set(jobs[job_id]["needs"]) if order else set()
+        called = load(Path(jobs[job_id]["uses"]).name)["jobs"]
+        inner: list[str] = []
+        for inner_id, job in called.items():
+            assert not inner or job["needs"] == inner[-1]
+            inner.append(inner_id)
+            order.append(job["name"])
+        if job_id != "verify":
+            before = {
+                "package": "verify",
+                "staging": "package",
+                "production": "staging",
+            }
+            assert before[job_id] in earlier
+    assert order == STAGES
+
+
+def all_workflows() -> list[str]:
+    return sorted(path.name for path in WORKFLOWS.glob("*.yml"))
+
+
+@pytest.mark.parametrize("name", all_workflows())
+def test_a_workflow_starts_without_permissions(name: str) -> None:
+    document = load(name)
+    assert document["permissions"] == {}
+    for job in document["jobs"].values():
+        assert "permissions" in job
+        assert "secrets" not in job, "there are no stored secrets"
+
+
+@pytest.mark.parametrize("name", all_workflows())
+def test_every_action_is_pinned_by_commit(name: str) -> None:
+    used = re.findall(r"uses: (\S+)", (WORKFLOWS / name).read_text())
+    assert used
+    for reference in used:
+        assert reference.startswith("./") or re.search(r"@[0-9a-f]{40}$", reference)
+
+
+def test_only_one_job_can_assume_the_production_role() -> None:
+    """And that job is behind the environment whose reviewers are asked."""
+    found = [
+        (name, job["name"])
+        for name in all_workflows()
+        for job in load(name)["jobs"].values()
+        if job.get("environment") == "production"
+    ]
+    assert found == [("deploy-production.yml", "Deploy to Production")]
+
+
+def test_the_job_that_publishes_uses_no_cache_of_the_runner() -> None:
+    text = (WORKFLOWS / "package.yml").read_text()
+    tools = (ROOT / ".github/actions/setup-pipeline-tools/action.yml").read_text()
+    assert "actions/cache" not in text
+    assert "setup-python-env" not in text
+    assert 'cache: "false"' in tools
+
+
+@pytest.mark.parametrize("identifier", PIPELINES)
+def test_the_required_check_always_runs(identifier: str) -> None:
+    job = load(f"{identifier}.yml")["jobs"]["required"]
+    assert job["name"] == f"{identifier} required"
+    assert "always()" in job["if"]
+    assert set(job["needs"]) == {"plan", "verify", "check-image"}
