@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devtools.checks import hygiene
-from devtools.checks.audit import AdvisoryService, AuditCheck, delivery_variables
+from devtools.checks.audit import AdvisoryService, AuditCheck
 from devtools.checks.check import Check, Kind, Outcome
 from devtools.checks.components import ADDON, COMPONENTS, Component
 from devtools.checks.coverage_report import CoverageCompleteness
 from devtools.checks.execution import Command
-from devtools.checks.hygiene import HygieneCheck
 from devtools.checks.preparation import SETUP, TOOLS, Preparation
-from devtools.checks.repository import Repository
+from devtools.checks.repository_checks import RepositoryChecks
 from devtools.checks.suite import PytestCheck, judge_suite
 from devtools.checks.system import RunningSystem
 from devtools.layout import Layout
@@ -67,7 +65,7 @@ class Catalogue:
             *(check for part in COMPONENTS for check in self._unit_tests(part)),
             *self._audits(),
             *lints,
-            *self._repository_checks(),
+            *RepositoryChecks(self.layout).checks(),
         ]
 
     # -- one component -------------------------------------------------------------
@@ -174,32 +172,3 @@ class Catalogue:
             return PytestCheck(name, command)(log)
 
         return Check(name, component, Kind.TEST, action, (SYSTEM,))
-
-    # -- the repository as a whole ----------------------------------------------------
-
-    def _repository_checks(self) -> Iterator[Check]:
-        repository = Repository(self.layout.root)
-        finders = {
-            "no registry hosts": (hygiene.registry_hosts, "take them out"),
-            "no long files": (hygiene.long_files, "split them"),
-            "no dead links": (hygiene.dead_links, "mend or remove them"),
-            "no secrets": (hygiene.secrets, "remove and replace them"),
-        }
-        for name, (find, hint) in finders.items():
-            action = HygieneCheck(repository, find, hint)
-            yield Check(name, "repository", Kind.LINT, action)
-        delivery = self.layout.venv("delivery")
-
-        def shellcheck(log: Path) -> Outcome:
-            files = [str(path) for path in repository.shell_files()]
-            argv = ["shellcheck", "--enable=all", *files]
-            return Command(argv, cwd=self.layout.root, venv=delivery).check(log)
-
-        def locks(log: Path) -> Outcome:
-            sources = [str(path) for path in repository.files if path.suffix == ".in"]
-            argv = ["python", "-m", "delivery", "lock-current", *sources]
-            variables = delivery_variables(self.layout)
-            return Command(argv, self.layout.root, delivery, variables).check(log)
-
-        for name, check in (("shellcheck", shellcheck), ("lock current", locks)):
-            yield Check(name, "repository", Kind.LINT, check, (TOOLS,))

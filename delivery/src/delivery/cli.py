@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from delivery.advisories.records import AdvisoryDatabase
 from delivery.advisories.server import AdvisoryServer
@@ -15,6 +16,7 @@ from delivery.dependencies import lock_check
 from delivery.dependencies.allow_list import read_allow_list
 from delivery.dependencies.gate import DEFAULT_MAX_AGE_DAYS, judge
 from delivery.dependencies.lock import read_pins
+from delivery.dependencies.python_support import unsupported
 from delivery.dependencies.report import AuditReport, ReportError
 from delivery.errors import DeliveryError
 from delivery.verdict import Outcome, Verdict
@@ -78,10 +80,26 @@ def _lock_current(options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def _python_support(options: argparse.Namespace) -> int:
+    found = unsupported(options.virtualenvs, options.python)
+    print("\n".join(found) or f"every package runs on Python {options.python}")
+    return 1 if found else 0
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m delivery", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_dependency_gate(commands)
+    _add_advisories(commands)
+    _add_locks(commands)
+    return parser
 
+
+def _add_dependency_gate(commands: Commands) -> None:
     gate = commands.add_parser(
         "dependency-gate",
         help="judge a report of pip-audit: 0 clean, 1 failed, 3 NOT CHECKED",
@@ -103,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     gate.set_defaults(run=_dependency_gate)
 
+
+def _add_advisories(commands: Commands) -> None:
     advisories = commands.add_parser("advisories", help="advisory records in a folder")
     actions = advisories.add_subparsers(required=True, metavar="ACTION")
     serve = actions.add_parser("serve", help="answer OSV queries on 127.0.0.1")
@@ -110,9 +130,16 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=0, help="default: any free port")
     serve.set_defaults(run=_advisories_serve)
 
+
+def _add_locks(commands: Commands) -> None:
     lock = commands.add_parser(
         "lock-current", help="check .txt locks against .in files"
     )
     lock.add_argument("sources", type=Path, nargs="+", metavar="FILE.in")
     lock.set_defaults(run=_lock_current)
-    return parser
+    support = commands.add_parser(
+        "python-support", help="find packages that refuse an older Python"
+    )
+    support.add_argument("virtualenvs", type=Path, nargs="+", metavar="VIRTUALENV")
+    support.add_argument("--python", required=True, help="full version, e.g. 3.11.2")
+    support.set_defaults(run=_python_support)
