@@ -29,13 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :returns: the exit status: 0 clean, 1 failed, 2 wrong input, 3 NOT CHECKED.
     """
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["platform"]:
+        return _platform(words[1:])
+    options = _parser().parse_args(words)
     try:
         status: int = options.run(options)
     except DeliveryError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return status
+
+
+def _platform(words: Sequence[str]) -> int:
+    # Here, because only its own lock brings what it imports.
+    from delivery.platform import cli as platform
+
+    return platform.main(words)
 
 
 def _dependency_gate(options: argparse.Namespace) -> int:
@@ -96,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_dependency_gate(commands)
     _add_advisories(commands)
     _add_locks(commands)
+    # For the help alone; `main` hands its words on before they are parsed.
+    commands.add_parser("platform", help="a container engine, registry and cluster")
     return parser
 
 

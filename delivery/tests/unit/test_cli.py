@@ -147,3 +147,25 @@ def test_a_command_is_needed() -> None:
         main([])
 
     assert ended.value.code == 2
+
+
+def test_the_platform_has_commands_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["platform", "url", "--help"])
+
+    assert ended.value.code == 0
+    assert "usage: python -m delivery platform url" in capsys.readouterr().out
+
+
+def test_other_commands_need_nothing_of_the_platform() -> None:
+    code = (
+        "import sys; from delivery.cli import main; main(sys.argv[1:]); "
+        "sys.exit('delivery.platform' in sys.modules)"
+    )
+    lock_current = ["lock-current", str(SOURCE.parent / "requirements.in")]
+    command = [sys.executable, "-c", code, *lock_current]
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+
+    assert subprocess.run(command, env=environment, check=False).returncode == 0
