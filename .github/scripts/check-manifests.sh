@@ -7,8 +7,8 @@ rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
 for component in gps_ingestion_service odoo_addons/tms_management; do
   for overlay in staging production cloud/staging cloud/production; do
-    echo "$component/kube/$overlay"
-    kubectl kustomize "$component/kube/$overlay" > "$rendered"
-    kubernetes-validate --strict --quiet --no-warn "$rendered"
+    echo "${component}/kube/${overlay}"
+    kubectl kustomize "${component}/kube/${overlay}" > "${rendered}"
+    kubernetes-validate --strict --quiet --no-warn "${rendered}"
   done
 done

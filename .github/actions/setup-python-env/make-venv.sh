@@ -6,27 +6,28 @@
 set -euo pipefail
 name=$1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../../.." && pwd)
-export TMS_CACHE_DIR=${TMS_CACHE_DIR:-$RUNNER_TEMP/tms-cache}
-make_venv() { PYTHONPATH=$root python3.11 "$here/make_venv.py" "$1"; }
-venv=$(make_venv "$name")
-bin=$RUNNER_TEMP/component-bin
-mkdir -p "$bin"
+root=$(cd "${here}/../../.." && pwd)
+export TMS_CACHE_DIR=${TMS_CACHE_DIR:-${RUNNER_TEMP}/tms-cache}
+make_venv() { PYTHONPATH=${root} python3.11 "${here}/make_venv.py" "$1"; }
+venv=$(make_venv "${name}")
+bin=${RUNNER_TEMP}/component-bin
+mkdir -p "${bin}"
 {
   echo '#!/usr/bin/env bash'
-  case $name in
+  case ${name} in
     odoo)
       # PostgreSQL comes with the service's virtualenv.
-      echo "export TMS_CACHE_DIR='$TMS_CACHE_DIR' TMS_VENV_ODOO='$venv' TMS_VENV_GPS='$(make_venv gps)'"
-      echo "PYTHONPATH='$root' exec python3.11 -m devtools.addon_shell \"\$@\""
+      gps=$(make_venv gps)
+      echo "export TMS_CACHE_DIR='${TMS_CACHE_DIR}' TMS_VENV_ODOO='${venv}' TMS_VENV_GPS='${gps}'"
+      echo "PYTHONPATH='${root}' exec python3.11 -m devtools.addon_shell \"\$@\""
       ;;
     gps)
-      echo "PYTHONPATH='$root/gps_ingestion_service/src' exec bash --noprofile --norc -e -o pipefail \"\$@\""
+      echo "PYTHONPATH='${root}/gps_ingestion_service/src' exec bash --noprofile --norc -e -o pipefail \"\$@\""
       ;;
     *)
       echo 'exec bash --noprofile --norc -e -o pipefail "$@"'
       ;;
   esac
-} > "$bin/component-shell"
-chmod +x "$bin/component-shell"
-printf '%s\n%s\n' "$bin" "$venv/bin"
+} > "${bin}/component-shell"
+chmod +x "${bin}/component-shell"
+printf '%s\n%s\n' "${bin}" "${venv}/bin"

@@ -169,3 +169,21 @@ def test_other_commands_need_nothing_of_the_platform() -> None:
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
 
     assert subprocess.run(command, env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [("delivery.pipeline", "pipeline-step"), ("delivery.platform", "platform")],
+)
+def test_a_package_runs_as_a_program(module: str, command: str) -> None:
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    ended = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stdout.startswith("usage: ")
+    assert command in ended.stdout.splitlines()[0]
