@@ -61,6 +61,7 @@ class Catalogue:
         return [
             *Preparation(self.layout).checks(),
             *self._addon_tests(),
+            self._map_rules(),
             *self._system_tests(),
             *(check for part in COMPONENTS for check in self._unit_tests(part)),
             *self._audits(),
@@ -143,6 +144,11 @@ class Catalogue:
 
         yield Check(name, ADDON.name, Kind.TEST, action, (SETUP,), heavy=True)
         yield from self._coverage(ADDON, name)
+
+    def _map_rules(self) -> Check:
+        """The live map's pure JavaScript, under Node's own test runner."""
+        action = self._command(ADDON, "npm test", timeout_s=120).check
+        return Check("addon map rules", ADDON.name, Kind.TEST, action, (SETUP,))
 
     def _system_tests(self) -> Iterator[Check]:
         e2e = next(part for part in COMPONENTS if part.name == "e2e")

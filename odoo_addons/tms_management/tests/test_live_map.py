@@ -2,6 +2,7 @@
 
 from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, tagged
+from odoo.tools import SQL
 
 from .gps_common import GpsFactory, position, utc
 
@@ -149,9 +150,12 @@ class TestLiveMap(GpsFactory, TransactionCase):
     def touch(self, table, record):
         self.env.flush_all()
         self.env.cr.execute(
-            f"UPDATE {table} SET write_date = write_date + interval '1 second'"
-            " WHERE id = %s",
-            [record.id],
+            SQL(
+                "UPDATE %s SET write_date = write_date + interval '1 second'"
+                " WHERE id = %s",
+                SQL.identifier(table),
+                record.id,
+            )
         )
 
     def test_a_cursor_that_is_none_asks_for_everything(self):
