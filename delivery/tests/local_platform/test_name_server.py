@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dns.asyncquery
+import dns.exception
 import dns.message
 import dns.rcode
 import pytest
@@ -103,8 +104,8 @@ async def resolve(port: int, name: str, over_tcp: bool) -> list[str]:
     query = dns.message.make_query(name, "A")
     try:
         response = await ask(query, "127.0.0.1", timeout=2, port=port)
-    except OSError:
-        return ["nobody listens"]
+    except (OSError, dns.exception.Timeout):
+        return ["nobody answers"]
     return [str(value) for record in response.answer for value in record]
 
 
