@@ -86,7 +86,8 @@ class Settings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _secret_with_url(self) -> "Settings":
-        if self.odoo_url and self.odoo_hmac_secret is None:
+        secret = self.odoo_hmac_secret
+        if self.odoo_url and not (secret and secret.get_secret_value()):
             raise ValueError("GPS_ODOO_HMAC_SECRET must be set when GPS_ODOO_URL is")
         if self.queue_max_rows < self.max_rows:
             raise ValueError("GPS_QUEUE_MAX_ROWS must not be below GPS_MAX_ROWS")

@@ -72,6 +72,15 @@ def test_the_environment_comes_before_a_file(
             "GPS_ODOO_HMAC_SECRET must be set",
         ),
         (
+            {
+                "DATABASE_URL": URL,
+                "ADMIN_TOKEN": "a",
+                "ODOO_URL": "http://odoo",
+                "ODOO_HMAC_SECRET": "",
+            },
+            "GPS_ODOO_HMAC_SECRET must be set",
+        ),
+        (
             {"DATABASE_URL": URL, "ADMIN_TOKEN": "a", "PUSH_INTERVAL_S": "soon"},
             "GPS_PUSH_INTERVAL_S",
         ),

@@ -2,6 +2,8 @@
 
 import base64
 
+from werkzeug.datastructures import FileStorage
+
 from odoo import _, http
 from odoo.exceptions import AccessError, UserError
 from odoo.http import request
@@ -80,12 +82,14 @@ class DriverPortal(CustomerPortal):
     )
     def submit_pod(self, trip_id, recipient_name="", evidence=None, **kwargs):
         def submit(trip):
+            # A form can send a text where a file is expected.
+            upload = evidence if isinstance(evidence, FileStorage) else None
             # One byte more than permitted is enough to know that it is too large.
-            content = evidence.read(MAX_EVIDENCE_BYTES + 1) if evidence else b""
+            content = upload.read(MAX_EVIDENCE_BYTES + 1) if upload else b""
             trip.action_submit_pod(
                 recipient_name,
                 base64.b64encode(content),
-                evidence and evidence.filename,
+                upload and upload.filename,
             )
 
         return self._act(trip_id, submit)

@@ -94,7 +94,13 @@ class FleetVehicle(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        vals_list = [self._with_truck_number(vals) for vals in vals_list]
+        # A default in the context is one more way in.
+        given = {
+            "license_plate": plate
+            for plate in [self.env.context.get("default_license_plate")]
+            if plate
+        }
+        vals_list = [self._with_truck_number({**given, **vals}) for vals in vals_list]
         self._refuse_taken_numbers(
             {
                 vals.get("license_plate")

@@ -14,12 +14,13 @@ MAX_BODY_BYTES = 1024 * 1024
 #: A fix from further ahead would hold back every later one of its vehicle.
 MAX_FIX_AHEAD = timedelta(hours=24)
 
-#: Field of the row: lowest and highest value. Null means unknown.
+#: Field of the row: lowest and highest value. Null means unknown. No narrower than what
+#: the GPS service accepts: a fix that it acknowledged must not be refused here.
 _OPTIONAL_NUMBERS = {
-    "speed_kmh": (0, 1000),
+    "speed_kmh": (0, 3600),
     "course": (0, 360),
-    "accuracy_m": (0, 1_000_000),
-    "altitude_m": (-1000, 100_000),
+    "accuracy_m": (0, 10_000_000),
+    "altitude_m": (-12_000, 100_000),
 }
 
 

@@ -97,12 +97,13 @@ class TmsDocument(models.Model):
         mandatory = self.env["tms.document.type"].search(
             [("applies_to", "=", applies_to), ("mandatory", "=", True)]
         )
-        problems += [
-            _(
-                "%(subject)s has no %(type)s; add it to its documents.",
-                subject=subject.display_name,
-                type=kind.name,
+        # Not in a comprehension: there the language to translate to is out of sight.
+        for kind in mandatory - documents.type_id:
+            problems.append(
+                _(
+                    "%(subject)s has no %(type)s; add it to its documents.",
+                    subject=subject.display_name,
+                    type=kind.name,
+                )
             )
-            for kind in mandatory - documents.type_id
-        ]
         return problems

@@ -84,7 +84,7 @@ class TmsTracker(models.Model):
         for tracker in self:
             if not tracker.vehicle_id.license_plate:
                 raise ValidationError(
-                    _("Give the vehicle its truck number before it gets a tracker.")
+                    _("A vehicle with a tracker needs its truck number.")
                 )
 
     @api.model_create_multi
@@ -167,7 +167,10 @@ class FleetVehicle(models.Model):
         changed = [v.id for v in self if v._tracker_identity() != before[v]]
         # Whoever may correct a truck number need not know about trackers.
         trackers = self.env["tms.tracker"].sudo().with_context(active_test=False)
-        trackers.search([("vehicle_id", "in", changed)])._raise_version()
+        trackers = trackers.search([("vehicle_id", "in", changed)])
+        # Without a number to publish, the service would go on with the old one.
+        trackers._check_vehicle()
+        trackers._raise_version()
         return result
 
     def _tracker_identity(self):

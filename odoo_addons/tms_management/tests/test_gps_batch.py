@@ -24,6 +24,12 @@ def row(**values):
 
 
 class TestGpsBatch(BaseCase):
+    def test_the_widest_values_that_the_service_accepts_are_taken(self):
+        widest = row(speed_kmh=3600, course=360, accuracy_m=1e7, altitude_m=-12_000)
+        fix = parse_position(widest, NOW)
+        self.assertEqual((fix.speed_kmh, fix.accuracy_m), (3600, 1e7))
+        self.assertEqual(fix.altitude_m, -12_000)
+
     def test_rows_of_a_batch_come_out_unchecked(self):
         self.assertEqual(parse_batch(batch({"any": "thing"}, 7)), [{"any": "thing"}, 7])
 

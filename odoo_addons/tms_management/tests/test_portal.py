@@ -149,6 +149,12 @@ class TestDriverPortal(TmsFactory, HttpCase):
                 self.assertIn(reason, response.text)
                 self.assertEqual(self.trip.state, "in_transit")
 
+    def test_a_text_in_the_place_of_the_file_is_refused(self):
+        self.trip.action_start()
+        response = self.submit("pod", recipient_name="Asha Rao", evidence="slip.jpg")
+        self.assertEqual(response.status_code, 422)
+        self.assertIn("Add a photo", response.text)
+
     def test_cancelled_trip_says_why(self):
         self.trip.action_cancel("Road washed away")
         self.assertIn("Road washed away", self.page().text)

@@ -47,6 +47,9 @@ class TestTracker(GpsFactory, TransactionCase):
     def test_a_vehicle_without_truck_number_cannot_be_tracked(self):
         with self.assertRaisesRegex(ValidationError, "truck number"):
             self.make_tracker(self.make_vehicle(license_plate=False))
+        tracker = self.make_tracker()
+        with self.assertRaisesRegex(ValidationError, "truck number"):
+            tracker.vehicle_id.license_plate = ""
 
     def test_changes_that_matter_raise_the_version(self):
         other = self.make_vehicle()

@@ -25,6 +25,11 @@ class TestVehicle(TmsCase):
 
     def test_truck_number_is_normalised_however_it_comes_in(self):
         vehicle = self.make_vehicle(license_plate="zz-00 tt 0001")
+        model = self.env["fleet.vehicle"].with_context(
+            default_license_plate="zz-00 tt 0009"
+        )
+        by_default = model.create({"model_id": vehicle.model_id.id})
+        self.assertEqual(by_default.license_plate, "ZZ00TT0009")
         self.assertEqual(vehicle.license_plate, "ZZ00TT0001")
         vehicle.license_plate = "zz 00 tt 0002"
         self.assertEqual(vehicle.license_plate, "ZZ00TT0002")
