@@ -331,7 +331,9 @@ class Instance:
                         process.end(signal.SIGKILL)
         if self.exists:
             self._forget(NAMES)
-            self._save(owner=None)
+            if not self._temporary:
+                # One without an owner would be swept up by another command meanwhile.
+                self._save(owner=None)
 
     def delete(self) -> None:
         """Delete the instance with all its data, after ending what runs of it."""

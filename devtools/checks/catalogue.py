@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devtools.checks.audit import AdvisoryService, AuditCheck
-from devtools.checks.check import Check, Kind, Outcome
+from devtools.checks.check import Check, Kind, Outcome, Status
 from devtools.checks.components import ADDON, COMPONENTS, Component
 from devtools.checks.coverage_report import CoverageCompleteness
 from devtools.checks.execution import Command
 from devtools.checks.preparation import SETUP, TOOLS, Preparation
 from devtools.checks.repository_checks import RepositoryChecks
-from devtools.checks.suite import PytestCheck, judge_suite
+from devtools.checks.suite import SuiteCheck, judge_suite, node_writes
 from devtools.checks.system import RunningSystem
 from devtools.layout import Layout
 
@@ -97,7 +98,7 @@ class Catalogue:
             return
         name = f"{component.name} unit tests"
         command = self._command(component, UNIT_TESTS, timeout_s=1200)
-        suite = PytestCheck(name, command)
+        suite = SuiteCheck(name, command)
         yield Check(name, component.name, Kind.TEST, suite, (TOOLS,), heavy=True)
         yield from self._coverage(component, name)
 
@@ -140,19 +141,30 @@ class Catalogue:
                 venv=self.layout.venv("odoo"),
                 timeout_s=1800,
             ).execute(log)
-            return judge_suite(name, status, results.glob("*.xml"), log)
+            outcome = judge_suite(name, status, results.glob("*.xml"), log)
+            if outcome.status is Status.FAILED and not outcome.tests_failed:
+                # Its own last word is better than its exit status.
+                said = re.search(
+                    r"^(?:error|addon tests FAILED).*",
+                    log.read_text(errors="replace"),
+                    re.M,
+                )
+                return replace(outcome, note=said[0] if said else outcome.note)
+            return outcome
 
         yield Check(name, ADDON.name, Kind.TEST, action, (SETUP,), heavy=True)
         yield from self._coverage(ADDON, name)
 
     def _map_rules(self) -> Check:
         """The live map's pure JavaScript, under Node's own test runner."""
-        action = self._command(ADDON, "npm test", timeout_s=120).check
-        return Check("addon map rules", ADDON.name, Kind.TEST, action, (SETUP,))
+        name = "addon map rules"
+        command = self._command(ADDON, "npm test", timeout_s=300)
+        suite = SuiteCheck(name, command, node_writes)
+        return Check(name, ADDON.name, Kind.TEST, suite, (SETUP,))
 
     def _system_tests(self) -> Iterator[Check]:
         e2e = next(part for part in COMPONENTS if part.name == "e2e")
-        suite = PytestCheck("e2e tests", self._command(e2e, "pytest", timeout_s=1800))
+        suite = SuiteCheck("e2e tests", self._command(e2e, "pytest", timeout_s=1800))
         yield Check("e2e tests", "e2e", Kind.TEST, suite, (SETUP,), heavy=True)
         yield Check(
             SYSTEM, "integration", Kind.TEST, self.system.start, (SETUP,), heavy=True
@@ -175,6 +187,6 @@ class Catalogue:
                     system.odoo_variables() if of_odoo else system.gps_variables()
                 ),
             )
-            return PytestCheck(name, command)(log)
+            return SuiteCheck(name, command)(log)
 
         return Check(name, component, Kind.TEST, action, (SYSTEM,))

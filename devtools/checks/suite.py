@@ -1,8 +1,8 @@
-"""Test suites: a run of pytest is judged by what it executed."""
+"""Test suites: a run is judged by what it executed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,30 +12,41 @@ from devtools.checks.junit import Suite, read_suites
 from devtools.checks.skips import read_reviewed, unreviewed
 
 
+def pytest_writes(junit: Path) -> dict[str, str]:
+    """Environment in which pytest writes JUnit XML."""
+    return {"PYTEST_ADDOPTS": f"--junitxml={junit} -p no:cacheprovider"}
+
+
+def node_writes(junit: Path) -> dict[str, str]:
+    """Environment in which Node's test runner writes JUnit XML."""
+    options = f"--test-reporter=junit --test-reporter-destination={junit}"
+    spec = "--test-reporter=spec --test-reporter-destination=stdout"
+    return {"NODE_OPTIONS": f"{options} {spec}"}
+
+
 @dataclass(frozen=True)
-class PytestCheck:
+class SuiteCheck:
     """Runs a suite whose JUnit XML goes beside the log.
 
     :param name: of the check, as the reviewed list of skips has it.
-    :param command: pytest's command line; where its results go is told by environment.
+    :param command: the test runner's command line, as a pipeline has it.
+    :param writes: environment that tells the runner where its results go.
     """
 
     name: str
     command: Command
+    writes: Callable[[Path], dict[str, str]] = pytest_writes
 
     def __call__(self, log: Path) -> Outcome:
         junit = log.with_suffix(".xml")
         junit.unlink(missing_ok=True)
-        variables = {
-            **self.command.variables,
-            "PYTEST_ADDOPTS": f"--junitxml={junit} -p no:cacheprovider",
-        }
+        variables = {**self.command.variables, **self.writes(junit)}
         status = replace(self.command, variables=variables).execute(log)
         return judge_suite(self.name, status, [junit] if junit.is_file() else [], log)
 
 
 def judge_suite(name: str, status: int, junit: Iterable[Path], log: Path) -> Outcome:
-    """Outcome of a run of pytest.
+    """Outcome of a run.
 
     :param status: its exit status.
     :param junit: what it wrote; nothing when it broke down.

@@ -1,6 +1,5 @@
 """What happens once, when the addon is installed on a database that has vehicles."""
 
-from odoo import _
 from odoo.exceptions import UserError
 
 
@@ -29,7 +28,7 @@ def pre_init_hook(env):
     repeated = [row[0] for row in env.cr.fetchall()]
     if repeated:
         raise UserError(
-            _(
+            env._(
                 "These truck numbers belong to more than one active vehicle: %s. "
                 "Correct or archive the extra vehicles, then install again.",
                 ", ".join(repeated),

@@ -11,7 +11,7 @@ from devtools.checks import skips, suite
 from devtools.checks.check import Outcome, Status
 from devtools.checks.execution import Command
 from devtools.checks.junit import Skip
-from devtools.checks.suite import PytestCheck
+from devtools.checks.suite import SuiteCheck
 from devtools.errors import DevtoolsError
 
 NAME = "some tests"
@@ -31,7 +31,7 @@ def run(folder: Path, text: str) -> Outcome:
     (folder / "test_some.py").write_text(text)
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = Command([sys.executable, "-m", "pytest", "-q"], folder, Path(sys.prefix))
-    return PytestCheck(NAME, command)(folder / "some-tests.log")
+    return SuiteCheck(NAME, command)(folder / "some-tests.log")
 
 
 def test_passing_tests_are_counted(tmp_path: Path) -> None:
@@ -121,3 +121,27 @@ def test_a_reviewed_skip_needs_a_reason(
 
     with pytest.raises(DevtoolsError, match=message):
         skips.read_reviewed(path)
+
+
+NODE_TEST = """
+import test from "node:test";
+test("a marker moves", () => {});
+test("a marker turns grey", () => { %s });
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "counts"), [("", (2, 0)), ("throw new Error('red')", (1, 1))]
+)
+def test_a_suite_of_node_is_judged_the_same_way(
+    tmp_path: Path, body: str, counts: tuple[int, int]
+) -> None:
+    (tmp_path / "map.test.mjs").write_text(NODE_TEST % body)
+    command = Command(["node", "--test", "map.test.mjs"], tmp_path, tmp_path)
+    log = tmp_path / "map-rules.log"
+
+    outcome = SuiteCheck("map rules", command, suite.node_writes)(log)
+
+    assert (outcome.tests_passed, outcome.tests_failed) == counts
+    assert (outcome.status is Status.FAILED) == bool(counts[1])
+    assert "a marker turns grey" in log.read_text()
