@@ -118,6 +118,7 @@ def _in_range(entry: Record, version: str) -> bool:
 
 def _parse(package: str, text: str) -> Record:
     try:
+        # The base loader makes lists, mappings and texts, never objects.
         record: Record = yaml.load(text, Loader=_LOADER)  # nosec B506
     except yaml.YAMLError as error:
         raise DeliveryError(
