@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Api:
         return response
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[tuple[Api, int]]:
     """Start an API and the name server; give both."""
     keys = folder / "keys"
@@ -76,23 +76,39 @@ async def running(folder: Path) -> AsyncIterator[tuple[Api, int]]:
     kubeconfig = folder / "kubeconfig"
     server = f"https://127.0.0.1:{port}"
     kubeconfig.write_text(cluster_files.kubeconfig(server, keys, "dns"))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        dns_port = free.getsockname()[1]
+    dns_port = free_port()
     serving = asyncio.create_task(name_server.serve(kubeconfig, "127.0.0.1", dns_port))
     try:
         yield api, dns_port
     finally:
         serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-        await runner.cleanup()
+        try:
+            # A server that never came up says here why nobody answered.
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving
+        finally:
+            await runner.cleanup()
+
+
+def free_port() -> int:
+    """Return a port that is free for UDP and for TCP."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        ):
+            stream.bind(("127.0.0.1", 0))
+            port: int = stream.getsockname()[1]
+            with contextlib.suppress(OSError):
+                datagrams.bind(("127.0.0.1", port))
+                return port
 
 
 async def eventually(
     port: int, wanted: list[str], name: str = NAME, over_tcp: bool = False
 ) -> None:
     """Ask until the answer is as wanted; a test that waits for ever is ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await resolve(port, name, over_tcp) != wanted:
             continue
 
