@@ -91,8 +91,11 @@ def test_the_environment_is_printed_when_there_is_one(
     file = Path(environ["TMS_PLATFORM_DIR"]) / "state/platform.env"
     file.parent.mkdir(parents=True)
     file.write_text("export A=b\n")
-    assert cli.main(["env"], environ) == 0
-    assert capsys.readouterr().out == "export A=b\n"
+    own = f"{environ['TMS_PLATFORM_DIR']}/state/bin"
+    for path in ("/usr/bin:/bin", f"/usr/bin:{own}:/bin"):
+        assert cli.main(["env"], {**environ, "PATH": path}) == 0
+        said = f"export A=b\nexport PATH={own}:/usr/bin:/bin\n"
+        assert capsys.readouterr().out == said
 
 
 def test_url_passes_names_on(

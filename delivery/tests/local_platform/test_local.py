@@ -13,7 +13,7 @@ import dns.message
 import dns.query
 import pytest
 
-from delivery.platform import cluster, comparison
+from delivery.platform import cluster, comparison, engine
 from delivery.platform import local as module
 from delivery.platform import snapshot
 from delivery.platform.comparison import Difference
@@ -129,6 +129,22 @@ def test_up_says_how_to_reach_everything(machine: Machine) -> None:
     assert f"export ECR_REGISTRY={machine.platform.network.registry}\n" in text
     assert f"export KUBECONFIG={machine.platform.layout.kubeconfig}\n" in text
     assert "export BASE_IMAGE=127.0.0.1:5000/platform/x:1\n" in text
+
+
+def test_up_offers_the_clients_that_fit(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for program in ("docker", "kubectl", "aws"):
+        (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setattr(engine, "CLIENT", str(tmp_path / "docker"))
+    monkeypatch.setattr(module, "find_kubectl", lambda: str(tmp_path / "kubectl"))
+    monkeypatch.setattr(module, "own_program", lambda name: tmp_path / name)
+    machine.platform.up()
+    machine.platform.up()
+    links = machine.platform.layout.programs.iterdir()
+    assert {link.resolve() for link in links} == {
+        tmp_path / program for program in ("docker", "kubectl", "aws")
+    }
 
 
 def test_the_machine_is_remembered_once(machine: Machine) -> None:

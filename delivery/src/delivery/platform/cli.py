@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -58,7 +59,7 @@ def _run(options: argparse.Namespace, platform: LocalPlatform) -> int:
     elif options.command == "status":
         return _status(platform)
     elif options.command == "env":
-        print(_environment(platform.layout), end="")
+        print(_environment(platform.layout, platform.environ), end="")
     elif options.command == "sync-secrets":
         platform.sync_secrets()
     elif options.command == "url":
@@ -83,7 +84,12 @@ def _status(platform: LocalPlatform) -> int:
     return 0 if all(part.up for part in parts) else NOT_UP
 
 
-def _environment(layout: Layout) -> str:
+def _environment(layout: Layout, environ: Mapping[str, str]) -> str:
     if not layout.environment.exists():
         raise PlatformError("nothing is up: run `python -m delivery platform up`")
-    return layout.environment.read_text(encoding="utf-8")
+    own = str(layout.programs)
+    rest = environ.get("PATH", os.defpath).split(os.pathsep)
+    path = os.pathsep.join([own, *(folder for folder in rest if folder != own)])
+    return layout.environment.read_text(encoding="utf-8") + (
+        f"export PATH={shlex.quote(path)}\n"
+    )

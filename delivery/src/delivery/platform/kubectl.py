@@ -16,9 +16,14 @@ from delivery.platform.commands import run
 from delivery.platform.errors import PlatformError
 
 
+def own_program(name: str) -> Path:
+    """Return where this virtualenv has a program, if it has it."""
+    return Path(sys.prefix) / "bin" / name
+
+
 def find_kubectl() -> str:
     """Return the kubectl of this virtualenv, or the one on PATH."""
-    own = Path(sys.prefix) / "bin/kubectl"
+    own = own_program("kubectl")
     found = str(own) if own.exists() else shutil.which("kubectl")
     if not found:
         raise PlatformError(

@@ -73,6 +73,11 @@ class Layout:
         return self.root / "engine"
 
     @property
+    def programs(self) -> Path:
+        """Links to the clients that fit this platform, for PATH."""
+        return self.state / "bin"
+
+    @property
     def engine_socket(self) -> Path:
         """Socket of the engine that the platform starts."""
         return self.state / "docker.sock"

@@ -22,7 +22,7 @@ from delivery.platform.base_images import POSTGRESQL, PYTHON, BaseImages
 from delivery.platform.cluster_files import PAUSE_IMAGE
 from delivery.platform.commands import wait_until
 from delivery.platform.errors import PlatformError
-from delivery.platform.kubectl import Kubectl
+from delivery.platform.kubectl import Kubectl, find_kubectl, own_program
 from delivery.platform.kubernetes_build import KubernetesBuild
 from delivery.platform.layout import Layout, Network
 from delivery.platform.packages import Packages
@@ -131,6 +131,7 @@ class LocalPlatform:
                 self._start_registry(["127.0.0.1"], password)
             self._fill_cluster(kubectl, external is None)
             self._write_environment(kubectl)
+            self._link_programs()
             self.steps.note(f"everything is up after {self.steps.total_s:.0f} s")
 
     def down(self) -> list[comparison.Difference]:
@@ -311,6 +312,16 @@ class LocalPlatform:
         lines = [f"export {name}={shlex.quote(text)}" for name, text in values.items()]
         text = "\n".join(lines) + "\n"
         self.layout.environment.write_text(text, encoding="utf-8")
+
+    def _link_programs(self) -> None:
+        """Offer the clients that fit the platform under their names, in one folder."""
+        self.layout.programs.mkdir(exist_ok=True)
+        kubectl, aws = Path(find_kubectl()), own_program("aws")
+        for program in (Path(engine.CLIENT), kubectl, aws):
+            if os.access(program, os.X_OK):
+                link = self.layout.programs / program.name
+                link.unlink(missing_ok=True)
+                link.symlink_to(program)
 
 
 def url_of(service: Mapping[str, object], port: str | None) -> str:
