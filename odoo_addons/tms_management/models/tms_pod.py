@@ -71,7 +71,7 @@ class TmsPod(models.Model):
         :param evidence: the file in base64, text or bytes
         :param kind: one of :data:`KINDS`, or ``None`` to tell it by the file
         :raises UserError: when the name is missing, or the file is missing, too large,
-            or no JPG, PNG or PDF by its content
+            no JPG, PNG or PDF by its content, or a PDF where a picture was said
         """
         recipient_name = (recipient_name or "").strip()
         if not recipient_name:
@@ -88,6 +88,13 @@ class TmsPod(models.Model):
                 )
             )
         is_picture = mimetype != "application/pdf"
+        if kind in ("photo", "signature") and not is_picture:
+            raise UserError(
+                _(
+                    "A PDF is neither a photo nor a signature: choose Document, or "
+                    "add a JPG or PNG picture."
+                )
+            )
         return self.create(
             {
                 "trip_id": trip.id,

@@ -26,6 +26,8 @@ STATE_FIELDS = frozenset(
         "cancel_reason",
     }
 )
+# Follow from other fields: the driver's partner decides who sees the trip.
+DERIVED_FIELDS = frozenset({"name", "truck_number", "driver_partner_id"})
 _OPEN_SQL = "'" + "', '".join(OPEN_STATES) + "'"
 INTERNAL_GROUPS = (
     "tms_management.group_tms_admin,tms_management.group_tms_dispatcher,"
@@ -247,6 +249,7 @@ class TmsTrip(models.Model):
             self = self.with_env(self.env(context=context))
         if not entitled:
             self._refuse_state_fields(STATE_FIELDS.intersection(vals))
+        self._refuse_derived_fields(DERIVED_FIELDS.intersection(vals))
         moved = {"vehicle_id", "driver_id"}.intersection(vals)
         if not moved and "state" not in vals:
             return super().write(vals)
@@ -289,6 +292,23 @@ class TmsTrip(models.Model):
                     "%s cannot be set directly. Use the trip's own actions: assign, "
                     "start, log an event, resume, submit the proof of delivery, "
                     "verify it, or cancel.",
+                    ", ".join(labels),
+                )
+            )
+
+    @api.model
+    def _refuse_derived_fields(self, names):
+        """Raise the reason why ``names`` cannot be written, if there are any.
+
+        :param set names: fields of :data:`DERIVED_FIELDS` that somebody tries to set
+        :raises UserError: when ``names`` is not empty
+        """
+        if names:
+            labels = [self._fields[name].string for name in sorted(names)]
+            raise UserError(
+                _(
+                    "%s cannot be set: it follows from the trip's number, vehicle or "
+                    "driver.",
                     ", ".join(labels),
                 )
             )

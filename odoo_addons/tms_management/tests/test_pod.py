@@ -91,6 +91,11 @@ class TestPod(TmsCase):
         self.assert_refused("name of the person", recipient="  ")
         self.assert_refused("Add a photo", evidence=False)
 
+    def test_a_pdf_is_neither_photo_nor_signature(self):
+        for kind in ("photo", "signature"):
+            with self.subTest(kind=kind):
+                self.assert_refused("choose Document", content=PDF, kind=kind)
+
     def test_unknown_kind_is_refused(self):
         self.assert_refused("photo, a signature or a document", kind="video")
 

@@ -42,6 +42,24 @@ class TestTripStateWrites(TmsCase):
                 )
         self.assert_refused(lambda: self.trip.write({"cancel_reason": "None"}))
 
+    def test_write_of_what_follows_from_other_fields_is_refused(self):
+        trip = self.trip.with_user(self.dispatcher)
+        stranger = self.env["res.partner"].create({"name": "Stranger"})
+        before = trip.driver_partner_id
+        for values in (
+            {"name": "TRIP/0"},
+            {"truck_number": "MH12ZZ9999"},
+            {"driver_partner_id": stranger.id},
+        ):
+            with self.subTest(values=values), self.refused("it follows from"):
+                trip.write(values)
+        self.assertEqual(trip.driver_partner_id, before)
+
+    def test_a_change_of_driver_still_moves_the_partner(self):
+        driver = self.make_driver()
+        self.trip.with_user(self.dispatcher).write({"driver_id": driver.id})
+        self.assertEqual(self.trip.driver_partner_id, driver.work_contact_id)
+
     def test_token_cannot_be_forged_from_a_context(self):
         for forged in (True, 1, "token", [], {}, ["object"], self.trip.id):
             with self.subTest(forged=forged):
