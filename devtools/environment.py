@@ -23,6 +23,8 @@ _DROPPED = (
     "MFLAGS",
 )
 _DROPPED_PREFIXES = ("PG", "GPS_", "TMS_", "LC_", "COV_CORE_")
+# Where this toolbox keeps things: a child that is part of it must look there too.
+_KEPT_PREFIXES = ("TMS_CACHE_DIR", "TMS_VENV_")
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -34,7 +36,8 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     environment = {
         key: value
         for key, value in os.environ.items()
-        if key not in _DROPPED and not key.startswith(_DROPPED_PREFIXES)
+        if key.startswith(_KEPT_PREFIXES)
+        or (key not in _DROPPED and not key.startswith(_DROPPED_PREFIXES))
     }
     environment.update(LANG="C.UTF-8", LC_ALL="C.UTF-8", PYTHONUNBUFFERED="1")
     home = environment.get("HOME")

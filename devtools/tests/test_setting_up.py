@@ -435,6 +435,16 @@ def test_nothing_of_the_callers_shell_leaks_into_a_child(
     assert child["TMS_GPS_URL"] == "http://127.0.0.1"
 
 
+def test_a_child_keeps_things_where_its_parent_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TMS_CACHE_DIR", "TMS_VENV_ODOO", "TMS_ODOO_PORT"):
+        monkeypatch.setenv(name, "x")
+    child = clean_environment()
+    assert child["TMS_CACHE_DIR"] == child["TMS_VENV_ODOO"] == "x"
+    assert "TMS_ODOO_PORT" not in child
+
+
 def test_a_child_has_a_home_even_where_the_user_has_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
