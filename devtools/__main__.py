@@ -16,7 +16,7 @@ def _require_python() -> None:
     if other is None:
         sys.stderr.write("error: %s is needed: apt-get install %s\n" % (name, name))
         raise SystemExit(1)
-    os.execv(other, [other, "-m", "devtools"] + sys.argv[1:])  # nosec B606
+    os.execv(other, [other, "-m", "devtools"] + sys.argv[1:])
 
 
 if __name__ == "__main__":

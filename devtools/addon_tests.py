@@ -7,11 +7,12 @@ import re
 import secrets
 import shutil
 import subprocess
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools.checks.junit import Skip, read_suites
+from devtools.checks.skips import read_reviewed, unreviewed
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 from devtools.odoo_log import find_problems
@@ -22,13 +23,16 @@ from devtools.postgres import Cluster, find_binaries
 from devtools.templates import Template, TemplateStore
 
 COVERAGE_MINIMUM = 80
+# As the reviewed list of skips has it.
+CHECK = "addon tests"
 
 
 @dataclass(frozen=True)
 class AddonTestResult:
     """What came out of one run.
 
-    :param skipped: name and reason of each test that was skipped.
+    :param skipped: tests that were skipped.
+    :param unreviewed: those of them that nobody has agreed to.
     :param coverage: percent of lines and branches, None where it was not measured.
     :param log_problems: lines of Odoo's log that nobody has reviewed.
     :param status: exit status of pytest.
@@ -38,7 +42,8 @@ class AddonTestResult:
     origin: str
     tests: int
     failures: int
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[Skip, ...]
+    unreviewed: tuple[Skip, ...]
     seconds: float
     coverage: float | None
     log_problems: tuple[str, ...]
@@ -47,12 +52,13 @@ class AddonTestResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed, the log is clean and enough is covered."""
+        """Whether what there is ran, nothing failed, and enough is covered."""
         covered = self.coverage is not None and self.coverage >= COVERAGE_MINIMUM
-        return self.status == 0 and self.tests > 0 and covered and not self.log_problems
+        ran = self.tests > len(self.skipped) and not self.unreviewed
+        return self.status == 0 and ran and covered and not self.log_problems
 
     def summary(self) -> str:
-        """One line for people, and the log's problems below it."""
+        """One line for people, and below it what nobody has reviewed."""
         coverage = "none" if self.coverage is None else f"{self.coverage:.1f} %"
         verdict = "passed" if self.passed else "FAILED"
         line = (
@@ -60,6 +66,7 @@ class AddonTestResult:
             f"{self.tests} tests, {self.failures} failures, "
             f"{len(self.skipped)} skipped, coverage {coverage}, {self.seconds:.0f} s"
         )
+        line += "".join(f"\n  skipped without review: {s}" for s in self.unreviewed)
         if not self.log_problems:
             return line
         # The time in front of a line hides that it is always the same.
@@ -165,27 +172,15 @@ def _read_result(
     junit: Path,
     log_problems: tuple[str, ...],
 ) -> AddonTestResult:
-    # Written by pytest a moment ago, no foreign XML.
-    suites = ElementTree.parse(junit).getroot().iter("testsuite")  # nosec B314
-    tests = failures = 0
-    seconds = 0.0
-    skipped: list[tuple[str, str]] = []
-    for suite in suites:
-        failures += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        seconds += float(suite.get("time", 0))
-        for case in suite.iter("testcase"):
-            # The attribute of the suite would count each subtest as well.
-            tests += 1
-            for skip in case.iter("skipped"):
-                name = f"{case.get('classname')}.{case.get('name')}"
-                skipped.append((name, skip.get("message", "")))
+    suite = read_suites([junit])
     return AddonTestResult(
         series=tree.series,
         origin=tree.origin,
-        tests=tests,
-        failures=failures,
-        skipped=tuple(skipped),
-        seconds=seconds,
+        tests=suite.executed + len(suite.skips),
+        failures=suite.failed,
+        skipped=suite.skips,
+        unreviewed=tuple(unreviewed(CHECK, suite.skips, read_reviewed())),
+        seconds=suite.seconds,
         coverage=_coverage(layout),
         log_problems=log_problems,
         status=status,

@@ -17,7 +17,21 @@ from devtools.layout import Layout
 from devtools.processes import last_lines
 
 NOT_CHECKED_STATUS = 3
-ALLOW_LIST = "dependency-allow-list.toml"
+# Locks that no pipeline audits, by whose they are: tools, tests, and what builds.
+# A test holds them, and those of the components, against the files of the repository.
+FURTHER_LOCKS = (
+    ("addon", "odoo_addons/tms_management/requirements-dev.txt"),
+    ("addon", "odoo_addons/tms_management/container/build-requirements.txt"),
+    ("gps", "gps_ingestion_service/requirements-dev.txt"),
+    ("devtools", "devtools/requirements/build.txt"),
+    ("simulator", "simulator/requirements-dev.txt"),
+    ("simulator", "simulator/requirements-data.txt"),
+    ("delivery", "delivery/requirements-dev.txt"),
+    ("delivery", "delivery/requirements-platform.txt"),
+    ("integration", "requirements/integration.txt"),
+    ("repository", "requirements/image.txt"),
+    ("repository", "requirements/workflows.txt"),
+)
 
 
 @dataclass
@@ -96,6 +110,7 @@ class AuditCheck:
 
     :param venv: the one that holds pip-audit.
     :param lock: file name in the folder.
+    :param options: of pip-audit, beyond the command line that the pipelines have.
     """
 
     layout: Layout
@@ -103,6 +118,14 @@ class AuditCheck:
     folder: Path
     venv: Path
     lock: str = "requirements.txt"
+    options: tuple[str, ...] = ()
+
+    @property
+    def allow_list(self) -> Path:
+        """Advisories about this lock that are accepted for a time."""
+        stem = Path(self.lock).stem
+        name = "dependency" if stem == "requirements" else stem
+        return self.folder / f"{name}-allow-list.toml"
 
     def __call__(self, log: Path) -> Outcome:
         report = log.with_suffix(".json")
@@ -110,7 +133,7 @@ class AuditCheck:
         variables = self.service.variables()
         # Its exit status says nothing: it is 0 when every package was skipped, too.
         Command(
-            ["pip-audit", "-r", self.lock],
+            ["pip-audit", "-r", self.lock, *self.options],
             cwd=self.folder,
             venv=self.venv,
             variables={
@@ -134,8 +157,8 @@ class AuditCheck:
     def _gate(self, report: Path, variables: dict[str, str]) -> Command:
         argv = ["python", "-m", "delivery", "dependency-gate"]
         argv += ["--report", str(report), "--requirements", self.lock]
-        if (self.folder / ALLOW_LIST).is_file():
-            argv += ["--allow-list", ALLOW_LIST]
+        if self.allow_list.is_file():
+            argv += ["--allow-list", self.allow_list.name]
         return Command(
             argv,
             cwd=self.folder,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from devtools.checks.audit import AdvisoryService, AuditCheck
+from devtools.checks.audit import FURTHER_LOCKS, AdvisoryService, AuditCheck
 from devtools.checks.check import Check, Kind, Outcome, Status
 from devtools.checks.components import ADDON, COMPONENTS, Component
 from devtools.checks.coverage_report import CoverageCompleteness
@@ -111,21 +111,31 @@ class Catalogue:
             yield Check(name, component.name, Kind.TEST, action, (tests,))
 
     def _audits(self) -> Iterator[Check]:
-        places = [
-            (part.name, part.folder, part.venv, "requirements.txt")
-            for part in COMPONENTS
-            if part.audited
-        ]
-        places.append(("integration", "requirements", "delivery", "integration.txt"))
-        for name, folder, venv, lock in places:
+        for part in COMPONENTS:
+            if part.audited:
+                action = AuditCheck(
+                    self.layout,
+                    self.advisories,
+                    part.source_path(self.layout),
+                    self.layout.venv(part.venv),
+                )
+                yield self._audit(part.name, f"{part.name} pip-audit", action)
+        for component, path in FURTHER_LOCKS:
+            lock = self.layout.root / path
             action = AuditCheck(
                 self.layout,
                 self.advisories,
-                self.layout.root / folder,
-                self.layout.venv(venv),
-                lock,
+                lock.parent,
+                self.layout.venv("delivery"),
+                lock.name,
+                # A lock with hashes names everything; pip has nothing to resolve.
+                ("--disable-pip",),
             )
-            yield Check(f"{name} pip-audit", name, Kind.AUDIT, action, (TOOLS,))
+            name = f"{component} {lock.stem} pip-audit"
+            yield self._audit(component, name, action)
+
+    def _audit(self, component: str, name: str, action: AuditCheck) -> Check:
+        return Check(name, component, Kind.AUDIT, action, (TOOLS,))
 
     # -- what needs a running Odoo ----------------------------------------------------
 

@@ -12,7 +12,7 @@ from devtools.checks.check import Check, Kind
 from devtools.checks.lock import compile_locks
 from devtools.checks.machine import versions
 from devtools.checks.runner import Runner, exit_status
-from devtools.checks.summary import Printer, closing_lines
+from devtools.checks.summary import Printer, closing_lines, counts
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 from devtools.locks import exclusive
@@ -71,9 +71,9 @@ def run_checks(layout: Layout, kinds: Sequence[Kind], only: str = "") -> int:
         catalogue.close()
     printer.lines(["", "ran on", *versions(layout)])
     printer.lines([f"  took        {time.monotonic() - start:.0f} s", ""])
-    closing = list(closing_lines(results))
-    printer.lines(closing)
-    (reports / SUMMARY).write_text(f"{closing[-1]}\n", encoding="utf-8")
+    printer.lines(list(closing_lines(results)))
+    summary = "".join(f"{line}\n" for line in counts(results))
+    (reports / SUMMARY).write_text(summary, encoding="utf-8")
     return exit_status(results)
 
 

@@ -21,11 +21,12 @@ class Skip:
 
 @dataclass(frozen=True)
 class Suite:
-    """Counts of one run of pytest."""
+    """Counts of one run of pytest, and the seconds that it took."""
 
     passed: int
     failed: int
     skips: tuple[Skip, ...]
+    seconds: float
 
     @property
     def executed(self) -> int:
@@ -36,10 +37,14 @@ class Suite:
 def read_suites(paths: Iterable[Path]) -> Suite:
     """Counts over the files of one run."""
     passed = failed = 0
+    seconds = 0.0
     skips: list[Skip] = []
     for path in paths:
         # Written by pytest a moment ago, no foreign XML.
-        for case in ElementTree.parse(path).getroot().iter("testcase"):  # nosec B314
+        root = ElementTree.parse(path).getroot()  # nosec B314
+        seconds += sum(float(suite.get("time", 0)) for suite in root.iter("testsuite"))
+        # The attributes of a suite would count each subtest as well.
+        for case in root.iter("testcase"):
             skip = case.find("skipped")
             if case.find("failure") is not None or case.find("error") is not None:
                 failed += 1
@@ -48,4 +53,4 @@ def read_suites(paths: Iterable[Path]) -> Suite:
                 skips.append(Skip(name, skip.get("message", "no reason")))
             else:
                 passed += 1
-    return Suite(passed, failed, tuple(skips))
+    return Suite(passed, failed, tuple(skips), seconds)

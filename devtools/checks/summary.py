@@ -51,19 +51,28 @@ def closing_lines(results: Sequence[Result]) -> Iterator[str]:
     failures = [result.check.name for result in results if result.failed]
     if failures:
         yield f"failed: {', '.join(failures)}"
-    passed, failed = totals([result.outcome for result in results])
-    yield f"{passed} passed, {failed} failed"
+    yield from counts(results)
+
+
+def counts(results: Sequence[Result]) -> list[str]:
+    """The counts as the last line; in front of it how many checks did not look."""
+    outcomes = [result.outcome for result in results]
+    unchecked = sum(outcome.status is Status.NOT_CHECKED for outcome in outcomes)
+    passed, failed = totals(outcomes)
+    told = [f"{unchecked} of {len(outcomes)} checks NOT CHECKED"] if unchecked else []
+    return [*told, f"{passed} passed, {failed} failed"]
 
 
 def _unchecked(results: Sequence[Result]) -> Iterator[str]:
     """One line for each reason why something could not be looked at."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[str, str], dict[str, None]] = {}
     for result in results:
         if result.outcome.status is Status.NOT_CHECKED:
             audit = result.check.kind is Kind.AUDIT
             what = "dependency audit" if audit else result.check.name
             # The number of packages differs from lock to lock, the reason does not.
             reason = result.outcome.note.partition(" (")[0]
-            reasons.setdefault((what, reason), []).append(result.check.component)
+            components = reasons.setdefault((what, reason), {})
+            components[result.check.component] = None
     for (what, reason), components in reasons.items():
         yield f"{what} NOT CHECKED ({', '.join(components)}: {reason})"

@@ -44,8 +44,10 @@ LOG = "2026-11-23 10:00:00,000 7 {level} tms odoo.addons.tms_management: late\n"
 
 
 @pytest.fixture
-def checkout(layout: Layout) -> Layout:
-    """A checkout whose addon has tests of its own."""
+def checkout(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A checkout whose addon has tests of its own, and a skip that was agreed to."""
+    agreed = frozenset({("addon tests", "tests.test_trip.test_tour")})
+    monkeypatch.setattr("devtools.addon_tests.read_reviewed", lambda: agreed)
     addon = layout.addon
     (addon / "tests").mkdir()
     (addon / "tests" / "test_trip.py").write_text(TESTS)
@@ -66,7 +68,7 @@ def test_a_good_run_counts_tests_skips_and_coverage(checkout: Layout) -> None:
     result = run(checkout)
     assert result.passed
     assert (result.series, result.tests, result.failures) == ("19.0", 2, 0)
-    assert [reason for _, reason in result.skipped] == ["no browser"]
+    assert [skip.reason for skip in result.skipped] == ["no browser"]
     assert result.coverage == 100
     assert "addon tests passed on Odoo 19.0" in result.summary()
     assert result.junit == checkout.root / "reports" / "addon-19.0.xml"
@@ -88,6 +90,17 @@ def test_a_failing_test_fails_the_run(checkout: Layout) -> None:
     (checkout.addon / "models" / "trip.py").write_text("STATES = ()\n")
     result = run(checkout)
     assert (result.failures, result.passed) == (1, False)
+
+
+def test_a_skip_without_review_fails_the_run(
+    checkout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devtools.addon_tests.read_reviewed", frozenset)
+    result = run(checkout)
+    assert (result.status, result.passed) == (0, False)
+    assert result.summary().splitlines()[1:] == [
+        "  skipped without review: tests.test_trip.test_tour (no browser)"
+    ]
 
 
 def test_too_little_coverage_fails_the_run(checkout: Layout) -> None:

@@ -23,6 +23,14 @@ affected:
 - package: {name: insecure, ecosystem: PyPI}
   versions: ["1.0"]
 """
+ALLOWED = """\
+[[allow]]
+package = "insecure"
+id = "PYSEC-2024-1"
+owner = "dispatch team"
+reason = "no fix"
+expires = 9999-12-31
+"""
 HOLE = {"id": "PYSEC-2024-1", "fix_versions": ["2.0"]}
 
 
@@ -90,12 +98,25 @@ def test_an_allow_list_beside_the_lock_is_used(
     layout: Layout, service: AdvisoryService, audited: Path, tmp_path: Path
 ) -> None:
     reporting(layout, HOLE)
-    (audited / "dependency-allow-list.toml").write_text(
-        '[[allow]]\npackage = "insecure"\nid = "PYSEC-2024-1"\n'
-        'owner = "dispatch team"\nreason = "no fix"\nexpires = 9999-12-31\n'
-    )
+    (audited / "dependency-allow-list.toml").write_text(ALLOWED)
 
     assert check(layout, service, audited)(tmp_path / "audit.log") == PASSED
+
+
+def test_a_further_lock_is_audited_as_it_stands_with_its_own_allow_list(
+    layout: Layout, service: AdvisoryService, audited: Path, tmp_path: Path
+) -> None:
+    reporting(layout, HOLE)
+    (audited / "requirements.txt").rename(audited / "platform.txt")
+    (audited / "platform-allow-list.toml").write_text(ALLOWED)
+    venv = layout.venv("delivery")
+    options = ("--disable-pip",)
+    log = tmp_path / "audit.log"
+
+    audit = AuditCheck(layout, service, audited, venv, "platform.txt", options)
+
+    assert audit(log) == PASSED
+    assert log.read_text().startswith("$ pip-audit -r platform.txt --disable-pip\n")
 
 
 def test_a_report_of_an_earlier_run_does_not_count(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from devtools.checks.audit import AuditCheck
 from devtools.checks.catalogue import LINTERS, Catalogue
 from devtools.checks.check import Check, Kind
 from devtools.checks.commands import select
 from devtools.checks.components import COMPONENTS
 from devtools.checks.lock import ordered
 from devtools.checks.machine import versions
+from devtools.checks.repository import Repository
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 
@@ -51,6 +54,16 @@ def test_every_folder_of_a_component_is_there() -> None:
     for component in COMPONENTS:
         assert component.source_path(layout).is_dir()
         assert (component.source_path(layout) / ".flake8").is_file()
+
+
+def test_every_lock_is_audited_once(checks: list[Check]) -> None:
+    audits = [check.action for check in checks if check.kind is Kind.AUDIT]
+    audited = [audit.folder / audit.lock for audit in cast(list[AuditCheck], audits)]
+
+    sources = [path for path in Repository(ROOT).files if path.suffix == ".in"]
+    assert sorted(audited) == sorted(
+        ROOT / path.with_suffix(".txt") for path in sources
+    )
 
 
 def test_no_words_choose_everything(checks: list[Check]) -> None:

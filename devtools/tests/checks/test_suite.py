@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,18 +107,42 @@ def test_the_reviewed_list_of_this_repository_can_be_read() -> None:
     assert isinstance(skips.read_reviewed(), frozenset)
 
 
+ENTRY = """
+[[skip]]
+check = "some tests"
+test = "test_some.test_camera"
+reason = "{reason}"
+owner = "dispatch team"
+expires = {expires}
+"""
+
+
+def in_days(days: int) -> date:
+    return datetime.now(UTC).date() + timedelta(days)
+
+
+def test_a_reviewed_skip_counts_on_its_last_day(tmp_path: Path) -> None:
+    path = tmp_path / "skips.toml"
+    path.write_text(ENTRY.format(reason="no camera", expires=in_days(0)))
+
+    assert skips.read_reviewed(path) == {(NAME, "test_some.test_camera")}
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ('check = "a"\ntest = "b"\n', "wrong entry"),
-        ('check = "a"\ntest = "b"\nreason = " "\n', "without a reason"),
+        ('[[skip]]\ncheck = "a"\ntest = "b"\n', "wrong entry"),
+        (ENTRY.format(reason=" ", expires=in_days(9)), "no reason"),
+        (ENTRY.format(reason="rain", expires='"soon"'), "needs a date"),
+        (ENTRY.format(reason="rain", expires=in_days(-1)), "expired on"),
+        (ENTRY.format(reason="rain", expires=in_days(91)), "more than 90 days"),
     ],
 )
-def test_a_reviewed_skip_needs_a_reason(
+def test_a_reviewed_skip_needs_reason_owner_and_a_near_last_day(
     tmp_path: Path, entry: str, message: str
 ) -> None:
     path = tmp_path / "skips.toml"
-    path.write_text(f"[[skip]]\n{entry}")
+    path.write_text(entry)
 
     with pytest.raises(DevtoolsError, match=message):
         skips.read_reviewed(path)

@@ -33,12 +33,18 @@ def test_an_audit_that_did_not_look_is_told_with_its_components() -> None:
     reason = "clean against advisories of 2024-10-10, newer ones NOT CHECKED"
     unchecked = [
         result(f"{name} pip-audit", Outcome(Status.NOT_CHECKED, f"{reason} ({count})"))
-        for name, count in (("addon", "60 packages"), ("gps", "30 packages"))
+        for name, count in (
+            ("addon", "60 packages"),
+            ("gps", "30 packages"),
+            ("gps dev", "80 packages"),
+        )
     ]
+    clean = result("gps mypy", Outcome(Status.PASSED))
 
-    assert list(closing_lines(unchecked)) == [
+    assert list(closing_lines([*unchecked, clean])) == [
         f"dependency audit NOT CHECKED (addon, gps: {reason})",
-        "0 passed, 0 failed",
+        "3 of 4 checks NOT CHECKED",
+        "1 passed, 0 failed",
     ]
 
 

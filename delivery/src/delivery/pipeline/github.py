@@ -116,6 +116,7 @@ class GitHub:
             },
         )
         try:
+            # The runner names the API's address, no input of a workflow does.
             with urllib.request.urlopen(request, timeout=30) as answer:  # nosec B310
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:

@@ -44,7 +44,7 @@ def run(command: Sequence[str], stdin: str = "") -> Result:
     :raises DeliveryError: the program is not installed
     """
     try:
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             list(command), input=stdin, capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
@@ -58,7 +58,7 @@ def stream(command: Sequence[str], stdin: str = "") -> Result:
     :raises DeliveryError: the program is not installed
     """
     try:
-        process = subprocess.Popen(  # nosec B603
+        process = subprocess.Popen(
             list(command),
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
