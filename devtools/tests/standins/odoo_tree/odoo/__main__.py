@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 # The virtualenv of the GPS service carries PostgreSQL's client.
-LIB = Path(__file__).parents[5] / ".cache" / "venvs" / "gps" / "lib"
+LIB = Path(os.environ["TMS_VENV_GPS"]) / "lib"
 
 LANES = [
     {
