@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse
 from gps_ingestion_service import __version__
 from gps_ingestion_service.auth import Credentials
 from gps_ingestion_service.database import Database
-from gps_ingestion_service.decoders import DecodeError
 from gps_ingestion_service.devices.endpoints import router as devices_router
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
 from gps_ingestion_service.errors import ServiceError, as_service_error, error_response
+from gps_ingestion_service.formats import DecodeError
 from gps_ingestion_service.health.endpoints import router as health_router
 from gps_ingestion_service.health.service import Health
 from gps_ingestion_service.observability.metrics import Metrics

@@ -1,5 +1,6 @@
 """Tokens: how they are read, hashed and compared."""
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -28,6 +29,21 @@ def bearer_token(header: str | None) -> str | None:
     """The token of an ``Authorization`` header, None where it holds none."""
     scheme, _, token = (header or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def basic_password(header: str | None) -> str | None:
+    """The password of HTTP Basic authentication, None where there is none.
+
+    Apps that know no other kind carry their token in it; the user does not matter.
+    """
+    scheme, _, credentials = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(credentials.strip(), validate=True).decode()
+    except ValueError:
+        return None
+    return text.partition(":")[2] or None
 
 
 def matches(token: str, token_digest: bytes | None) -> bool:

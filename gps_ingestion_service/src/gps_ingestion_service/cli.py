@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -16,8 +16,9 @@ from prometheus_client import disable_created_metrics
 from gps_ingestion_service import schema, schema_state
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.database import is_outage
-from gps_ingestion_service.decoders import DECODERS, DecodeError
 from gps_ingestion_service.fix import Fix, Rejection
+from gps_ingestion_service.formats import DecodeError
+from gps_ingestion_service.formats.capture import PROTOCOLS, rows_of
 from gps_ingestion_service.observability import logging
 from gps_ingestion_service.settings import (
     DatabaseSettings,
@@ -26,7 +27,6 @@ from gps_ingestion_service.settings import (
     load,
 )
 
-_MAX_ROWS = 100_000
 # Longer than a request waits for its commit, shorter than an orchestrator does.
 _GRACE_S = 20
 
@@ -64,8 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     decode = commands.add_parser(
         "decode", help="print the fixes of one message, a JSON object a line"
     )
-    decode.add_argument("protocol", choices=sorted(DECODERS))
-    decode.add_argument("message", help="the message, or - to read it from stdin")
+    decode.add_argument("protocol", choices=PROTOCOLS)
+    decode.add_argument(
+        "message",
+        help="the frame in hexadecimal, or a query or JSON; - to read it from stdin",
+    )
+    decode.add_argument(
+        "--utc-offset-minutes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the device's clock, where the format's times have no zone",
+    )
     decode.set_defaults(run=_decode)
     return parser
 
@@ -151,19 +161,18 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _decode(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.message == "-" else options.message
-    decoder = DECODERS[options.protocol]
-    try:
-        decoded = decoder.decode(decoder.from_text(text), datetime.now(UTC), _MAX_ROWS)
-    except (DecodeError, ValueError) as error:
-        print(f"refused: {error}", file=sys.stderr)
-        return 1
+    offset = timedelta(minutes=options.utc_offset_minutes)
     status = 0
-    for row in decoded.rows:
-        if isinstance(row, Rejection):
-            print(f"refused: {row.code}: {row.reason}", file=sys.stderr)
-            status = 1
-        else:
-            print(msgspec.json.encode(_printable(row)).decode())
+    try:
+        for row in rows_of(options.protocol, text, datetime.now(UTC), offset):
+            if isinstance(row, Rejection):
+                print(f"refused: {row.code}: {row.reason}", file=sys.stderr)
+                status = 1
+            else:
+                print(msgspec.json.encode(_printable(row)).decode())
+    except DecodeError as error:
+        print(f"refused: {error.code}: {error.message}", file=sys.stderr)
+        return 1
     return status
 
 

@@ -4,7 +4,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from gps_ingestion_service.decoders import DecodeError
+from gps_ingestion_service.formats import DecodeError
 
 
 class ServiceError(Exception):

@@ -1,5 +1,6 @@
 """Fixtures: one PostgreSQL per run, one clean database and service per test."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
@@ -12,11 +13,16 @@ from support.service import Service, in_process, settings_for
 from gps_ingestion_service import schema
 from gps_ingestion_service.database import Connection
 
-# A busy machine is not a wrong decoder: examples have no time limit.
-settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("tests")
+# A busy machine is not a wrong decoder: examples have no time limit. Few of them by
+# default, because everybody runs them; HYPOTHESIS_PROFILE=soak looks longer.
+for _name, _examples in (("tests", 30), ("soak", 5000)):
+    settings.register_profile(
+        _name,
+        deadline=None,
+        max_examples=_examples,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
 @pytest.fixture(scope="session")

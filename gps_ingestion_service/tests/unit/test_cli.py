@@ -2,9 +2,19 @@
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from support.postgres import free_port
+from support.trackers import (
+    IMEI,
+    datagram,
+    frame,
+    gt06,
+    gt06_position,
+    login,
+    recent,
+)
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.cli import main
@@ -39,9 +49,52 @@ def test_decode_reads_standard_input_and_tells_good_rows_from_bad(
     assert "out_of_range" in output.err
 
 
+TELTONIKA = (
+    "000000000000003608010000016B40D8EA30010000000000000000000000000000000105021503010"
+    "101425E0F01F10000601A014E0000000000000000010000C7CF"
+)
+
+
+def test_decode_reads_a_frame_in_hexadecimal(capsys: Output) -> None:
+    assert main(["decode", "teltonika", TELTONIKA]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    fix = json.loads(line)
+    assert (fix["latitude"], fix["longitude"], fix["speed"]) == (0, 0, 0)
+    assert fix["timestamp"] == "2019-06-10T10:04:46Z"
+
+
+def test_decode_reads_a_whole_capture_and_a_datagram(capsys: Output) -> None:
+    stream = login() + frame(recent(5), recent(0))
+    assert main(["decode", "teltonika", stream.hex(" ")]) == 0
+    assert main(["decode", "teltonika", datagram(recent(9)).hex()]) == 0
+    fixes = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [fix["device_id"] for fix in fixes] == [IMEI] * 3
+
+
+def test_decode_takes_the_zone_of_a_clock(capsys: Output) -> None:
+    time = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
+    packet = gt06(0x12, gt06_position(time)).hex()
+    assert main(["decode", "gt06", packet, "--utc-offset-minutes", "480"]) == 0
+    assert json.loads(capsys.readouterr().out)["timestamp"] == "2026-11-23T10:00:00Z"
+
+
+def test_decode_reads_a_text_format_in_hexadecimal_too(capsys: Output) -> None:
+    assert main(["decode", "osmand", b"id=1&lat=2&lon=3".hex()]) == 0
+    assert json.loads(capsys.readouterr().out)["latitude"] == 2
+
+
 @pytest.mark.parametrize(
     ("protocol", "message"),
-    [("native", "{"), ("osmand", "lat=1&lon=2"), ("traccar-client", "[]")],
+    [
+        ("native", "{"),
+        ("osmand", "lat=1&lon=2"),
+        ("traccar-client", "[]"),
+        ("teltonika", "not hexadecimal"),
+        ("teltonika", ""),
+        ("teltonika", TELTONIKA[:-1] + "E"),
+        ("teltonika", TELTONIKA[:-2]),
+        ("gt06", TELTONIKA),
+    ],
 )
 def test_decode_refuses_with_a_reason(
     capsys: Output, protocol: str, message: str

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.service import Service
+from support.service import GATEWAY, Service, row
 
 from gps_ingestion_service.database import Connection
 
@@ -187,3 +187,87 @@ async def test_a_message_that_cannot_be_read_is_400(
     response = await service.client.post("/", content=content)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == code
+
+
+def owntracks(**values: Any) -> dict[str, Any]:
+    message = {"_type": "location", "lat": 18.6, "lon": 73.9, "tst": int(time.time())}
+    return {**message, "topic": "owntracks/jane/phone", **values}
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/owntracks"])
+async def test_owntracks_signs_in_with_a_password_and_is_told_to_forget(
+    service: Service, db: Connection, path: str
+) -> None:
+    token = await service.provision("jane:phone")
+    response = await service.client.post(
+        path, json=owntracks(vel=36), auth=("jane", token_of(token))
+    )
+    assert (response.status_code, response.content) == (200, b"[]")
+    assert response.headers["content-type"] == "application/json"
+    assert await db.fetchval("SELECT speed FROM fix") == pytest.approx(10)
+
+
+async def test_owntracks_is_named_by_its_headers(service: Service) -> None:
+    token = await service.provision("jane:phone")
+    response = await service.client.post(
+        "/v1/owntracks",
+        json=owntracks(topic=None),
+        headers={**token, "X-Limit-U": "jane", "X-Limit-D": "phone"},
+    )
+    assert response.status_code == 200
+
+
+async def test_owntracks_gets_its_answer_for_what_is_no_fix(
+    service: Service, db: Connection
+) -> None:
+    token = await service.provision("jane:phone")
+    empty = await service.client.post("/v1/owntracks")
+    waypoint = await service.client.post(
+        "/v1/owntracks", json=owntracks(_type="waypoint"), headers=token
+    )
+    for response in (empty, waypoint):
+        assert (response.status_code, response.content) == (200, b"[]")
+    assert await db.fetchval("SELECT count(*) FROM fix") == 0
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic *", "Basic amFuZQ==", "Digest x"])
+async def test_owntracks_with_a_wrong_password_is_401(
+    service: Service, header: str
+) -> None:
+    await service.provision("jane:phone")
+    response = await service.client.post(
+        "/v1/owntracks", json=owntracks(), headers={"Authorization": header}
+    )
+    assert response.status_code == 401
+
+
+def forwarded(device_id: str) -> dict[str, Any]:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime())
+    position = {"latitude": 18.6, "longitude": 73.9, "fixTime": stamp, "speed": 10}
+    return {"position": position, "device": {"uniqueId": device_id}}
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/traccar"])
+async def test_a_traccar_server_forwards_with_the_token_of_a_gateway(
+    service: Service, db: Connection, path: str
+) -> None:
+    await service.provision("one")
+    response = await service.client.post(path, json=forwarded("one"), headers=GATEWAY)
+    assert response.json()["accepted"] == 1
+    query = {
+        "uniqueId": "one",
+        "fixTime": str(int(time.time() * 1000) - 60_000),
+        "latitude": "18.6",
+        "longitude": "73.9",
+        "token": "the-ingest-token",
+    }
+    response = await service.client.get(path, params=query)
+    assert response.json()["accepted"] == 1
+    assert await db.fetchval("SELECT count(*) FROM fix") == 2
+
+
+async def test_the_shared_url_takes_native_rows_too(service: Service) -> None:
+    token = await service.provision("one")
+    response = await service.client.post("/", json=[row()], headers=token)
+    assert response.json()["accepted"] == 1
+    assert (await service.client.post("/", json=[row()])).status_code == 401

@@ -9,17 +9,18 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPBearer
 from pydantic import AwareDatetime
 
-from gps_ingestion_service import decoders
+from gps_ingestion_service import formats
 from gps_ingestion_service.api import errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import DeviceId
 from gps_ingestion_service.errors import ServiceError
 from gps_ingestion_service.fix import Status, Verdict
+from gps_ingestion_service.formats import HttpFormat
 from gps_ingestion_service.positions.requests import (
     cursor_time,
-    device_sender,
     native_sender,
     read_message,
+    sender_of,
 )
 from gps_ingestion_service.positions.schemas import (
     ANSWER_EXAMPLE,
@@ -74,63 +75,81 @@ async def receive_positions(request: Request, state: StateDep) -> Response:
     sender = native_sender(state, request)
     message = await read_message(request, state.settings.max_body_bytes)
     received_at = datetime.now(UTC)
-    decoded = decoders.DECODERS["native"].decode(
+    decoded = formats.HTTP_FORMATS["native"].decode(
         message, received_at, state.settings.max_rows
     )
     return answer(await state.ingestion.ingest(decoded.rows, sender, received_at))
 
 
 async def receive_from_device(request: Request, state: StateDep) -> Response:
-    """Take a position as OsmAnd and Traccar Client send it: query or form, or the JSON
-    of Traccar Client 9 and later, told apart by content. A message without a position
-    is a keep-alive. Refused with 400 when nothing in it could be stored."""
+    """Take a message in any format that comes to this path, told apart by its content,
+    and answer as the sender of that format expects. A message without a position is a
+    keep-alive."""
     message = await read_message(request, state.settings.max_body_bytes)
     received_at = datetime.now(UTC)
-    decoder = decoders.recognise(message)
-    decoded = decoder.decode(message, received_at, state.settings.max_rows)
-    sender = device_sender(state, request, decoder, decoded)
+    wire_format = formats.recognise(message, request.url.path)
+    decoded = wire_format.decode(message, received_at, state.settings.max_rows)
+    if not decoded.rows and decoded.device_id is None:
+        return _receipt(wire_format, [])
+    sender = sender_of(state, request, wire_format, decoded)
     verdicts = await state.ingestion.ingest(decoded.rows, sender, received_at)
-    if verdicts and all(item.status is Status.REJECTED for item in verdicts):
-        first = verdicts[0]
-        raise ServiceError(400, str(first.code), str(first.reason))
+    return _receipt(wire_format, verdicts)
+
+
+def _receipt(wire_format: HttpFormat, verdicts: Sequence[Verdict]) -> Response:
+    rejected = [item for item in verdicts if item.status is Status.REJECTED]
+    status = wire_format.rejected_status
+    if status is not None and rejected and len(rejected) == len(verdicts):
+        raise ServiceError(status, str(rejected[0].code), str(rejected[0].reason))
+    if wire_format.receipt is not None:
+        return Response(wire_format.receipt, media_type="application/json")
     return answer(verdicts)
 
 
-for _path in ("/v1/osmand", "/"):
-    for _method in ("GET", "POST"):
-        ingest_router.add_api_route(
-            _path,
-            receive_from_device,
-            methods=[_method],
-            operation_id=f"{_method.lower()}_{_path.strip('/').replace('/', '_')}",
-            dependencies=[Depends(sender_scheme)],
-            response_model=IngestAnswer,
-            responses=errors(400, 401, 403, 404, 413, 415, 503),
-            openapi_extra={
-                "parameters": [
-                    {
-                        "name": name,
-                        "in": "query",
-                        "required": False,
-                        "schema": {"type": "string"},
-                        "description": meaning,
-                        "example": example,
-                    }
-                    for name, meaning, example in (
-                        ("id", "device id; required in a query", "356307042441013"),
-                        ("token", "device token, never logged", "gps_..."),
-                        ("lat", "degrees", "18.5204"),
-                        ("lon", "degrees", "73.8567"),
-                        ("timestamp", "Unix s or ms, or ISO 8601", "1795428000"),
-                        ("speed", "knots", "29.5"),
-                        ("bearing", "degrees from north", "121"),
-                        ("altitude", "metres", "560"),
-                        ("accuracy", "metres", "8"),
-                        ("batt", "battery, %", "76"),
-                    )
-                ]
-            },
-        )
+_QUERY = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": meaning,
+        "example": example,
+    }
+    for name, meaning, example in (
+        ("id", "device id; required in a query", "356307042441013"),
+        ("token", "device token, never logged", "gps_..."),
+        ("lat", "degrees", "18.5204"),
+        ("lon", "degrees", "73.8567"),
+        ("timestamp", "Unix s or ms, or ISO 8601", "1795428000"),
+        ("speed", "knots", "29.5"),
+        ("bearing", "degrees from north", "121"),
+        ("altitude", "metres", "560"),
+        ("accuracy", "metres", "8"),
+        ("batt", "battery, %", "76"),
+    )
+]
+
+
+def _add_device_routes(router: APIRouter) -> None:
+    """The shared URL, and the path of every format that has no route of its own."""
+    paths = {"/", *(item.path for item in formats.HTTP_FORMATS.values())}
+    for path in sorted(paths - {"/v1/positions"}):
+        for method in ("GET", "POST"):
+            router.add_api_route(
+                path,
+                receive_from_device,
+                methods=[method],
+                operation_id=f"{method.lower()}_{path.strip('/').replace('/', '_')}",
+                dependencies=[Depends(sender_scheme)],
+                response_model=IngestAnswer,
+                responses=errors(400, 401, 403, 404, 413, 415, 503),
+                openapi_extra=(
+                    {"parameters": _QUERY} if path in ("/", "/v1/osmand") else None
+                ),
+            )
+
+
+_add_device_routes(ingest_router)
 
 
 @read_router.get("/v1/devices/{device_id}/positions", responses=errors(404))

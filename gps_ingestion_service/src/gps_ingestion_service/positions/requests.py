@@ -6,15 +6,15 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from gps_ingestion_service import auth
-from gps_ingestion_service.decoders import Decoded, Decoder, Message
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.errors import ServiceError, Unauthorised
+from gps_ingestion_service.formats import Decoded, HttpFormat, Message
 from gps_ingestion_service.positions.service import DeviceSender, Sender
 from gps_ingestion_service.state import State
 
 
 async def read_message(request: Request, max_body_bytes: int) -> Message:
-    """The request as decoders take it.
+    """The request as formats take it.
 
     Raises:
         ServiceError: 413 as soon as more than ``max_body_bytes`` are announced or
@@ -37,6 +37,8 @@ async def read_message(request: Request, max_body_bytes: int) -> Message:
         query=request.url.query,
         body=bytes(body),
         content_type=request.headers.get("content-type", ""),
+        user=request.headers.get("x-limit-u", ""),
+        device=request.headers.get("x-limit-d", ""),
     )
 
 
@@ -62,29 +64,42 @@ def native_sender(state: State, request: Request) -> Sender:
     return DeviceSender(_enabled(device))
 
 
-def device_sender(
-    state: State, request: Request, decoder: Decoder, decoded: Decoded
+def sender_of(
+    state: State, request: Request, wire_format: HttpFormat, decoded: Decoded
 ) -> Sender:
-    """The device that a message on the device URL names, once its token is checked.
+    """Who sent a message, once the token is checked.
 
     Raises:
         ServiceError: the format's own status for an unknown device, 401 for a wrong
             token, 403 for a disabled device.
     """
+    if decoded.device_id is None:
+        return native_sender(state, request)
     state.registry.require_loaded()
-    device = state.registry.device(decoded.device_id or "")
+    token = _token(request)
+    if state.credentials.is_ingest(token):
+        return state.ingestion.gateway()
+    device = state.registry.device(decoded.device_id)
     if device is None:
         raise ServiceError(
-            decoder.unknown_device_status,
+            wire_format.unknown_device_status,
             "unknown_device",
             "no device has this id; provision it",
         )
-    token = auth.bearer_token(request.headers.get("authorization"))
-    if token is None:
-        token = parse_qs(request.url.query).get("token", [""])[0]
     if not auth.matches(token, device.token_hash):
-        raise Unauthorised("send the device's token as ?token= or as a bearer token")
+        raise Unauthorised(
+            "send the device's token as ?token=, as a bearer token or as the password"
+        )
     return DeviceSender(_enabled(device))
+
+
+def _token(request: Request) -> str:
+    header = request.headers.get("authorization")
+    return (
+        auth.bearer_token(header)
+        or auth.basic_password(header)
+        or parse_qs(request.url.query).get("token", [""])[0]
+    )
 
 
 def _enabled(device: Device) -> Device:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gps_ingestion_service.decoders.base import DecodeError
+from gps_ingestion_service.formats.base import DecodeError
 
 
 def parse(body: bytes) -> Any:
@@ -24,6 +24,22 @@ def parse(body: bytes) -> Any:
         return _parse_leniently(body)
     except RecursionError:
         raise _too_deep() from None
+
+
+def peek(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of ``body``, or None where it is anything else."""
+    if body.lstrip()[:1] != b"{":
+        return None
+    try:
+        document = parse(body)
+    except DecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def encode(document: object) -> bytes:
+    """JSON that :func:`parse` reads back as it was, NaN and lone surrogates too."""
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _parse_leniently(body: bytes) -> Any:

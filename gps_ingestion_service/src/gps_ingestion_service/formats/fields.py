@@ -1,4 +1,4 @@
-"""Checks of single fields, shared by the decoders.
+"""Checks of single fields, shared by the formats.
 
 Each returns the value in the service's own units or raises :class:`FieldError`.
 Ranges are those of the quantity, not of a plausible truck: WGS 84 degrees for the
@@ -18,6 +18,7 @@ from gps_ingestion_service.fix import Rejection
 DEVICE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 VEHICLE_IDENTIFIER = re.compile(r"[A-Z0-9]{1,32}")
 MPS_PER_KNOT = 1852.0 / 3600.0
+MPS_PER_KMH = 1.0 / 3.6
 MAX_ATTRIBUTES_BYTES = 8192
 MAX_ATTRIBUTES_DEPTH = 8
 
@@ -144,6 +145,16 @@ def epoch(value: float, field: str = "timestamp") -> datetime:
     seconds = value if value < _FIRST_MILLISECONDS else value / 1000.0
     try:
         return _EPOCH + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        raise FieldError(
+            "invalid_timestamp", field, f"{field} is outside the calendar"
+        ) from None
+
+
+def epoch_ms(value: int, field: str = "timestamp") -> datetime:
+    """UTC time of Unix milliseconds, to the last digit."""
+    try:
+        return _EPOCH + timedelta(milliseconds=value)
     except (OverflowError, ValueError):
         raise FieldError(
             "invalid_timestamp", field, f"{field} is outside the calendar"

@@ -8,16 +8,16 @@ the message is a heartbeat.
 from datetime import datetime
 from typing import Any
 
-from gps_ingestion_service.decoders import fields, json_body
-from gps_ingestion_service.decoders.base import (
+from gps_ingestion_service.fix import Fix, Rejection, Row
+from gps_ingestion_service.formats import fields, json_body
+from gps_ingestion_service.formats.base import (
     Decoded,
     DecodeError,
-    Decoder,
+    HttpFormat,
     Message,
     TooManyRows,
 )
-from gps_ingestion_service.decoders.fields import FieldError
-from gps_ingestion_service.fix import Fix, Rejection, Row
+from gps_ingestion_service.formats.fields import FieldError
 
 _COORDINATES = frozenset(
     {"latitude", "longitude", "accuracy", "speed", "heading", "altitude"}
@@ -44,8 +44,20 @@ def decode(message: Message, _received_at: datetime, max_rows: int) -> Decoded:
     items = location if isinstance(location, list) else [location]
     if len(items) > max_rows:
         raise TooManyRows(len(items), max_rows)
-    rows = [row for item in items if (row := _row(item, device_id)) is not None]
-    return Decoded(rows=rows, device_id=device_id)
+    # A heartbeat among the locations is no row.
+    rows = {
+        index: row
+        for index, item in enumerate(items)
+        if (row := _row(item, device_id)) is not None
+    }
+    places = list(rows)
+    return Decoded(
+        rows=list(rows.values()),
+        device_id=device_id,
+        part=lambda row: json_body.encode(
+            {"device_id": device_id, "location": items[places[row]]}
+        ),
+    )
 
 
 def _row(item: object, device_id: str) -> Row | None:
@@ -111,12 +123,11 @@ def _attributes(item: dict[str, Any], coordinates: dict[str, Any]) -> dict[str, 
     return result
 
 
-DECODER = Decoder(
+FORMAT = HttpFormat(
     name="traccar-client",
+    path="/v1/osmand",
     decode=decode,
-    recognises=lambda message: message.body.lstrip()[:1] == b"{",
+    recognises=lambda message, document: message.body.lstrip()[:1] == b"{",
     unknown_device_status=404,
-    from_text=lambda text: Message(
-        body=text.encode("utf-8", "surrogateescape"), content_type="application/json"
-    ),
+    rejected_status=400,
 )

@@ -7,19 +7,18 @@ position, the message is a keep-alive.
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
-from gps_ingestion_service.decoders import fields
-from gps_ingestion_service.decoders.base import (
+from gps_ingestion_service.fix import Fix
+from gps_ingestion_service.formats import fields
+from gps_ingestion_service.formats.base import (
     Decoded,
     DecodeError,
-    Decoder,
+    HttpFormat,
     Message,
 )
-from gps_ingestion_service.decoders.fields import FieldError
-from gps_ingestion_service.fix import Fix
+from gps_ingestion_service.formats.fields import FieldError
+from gps_ingestion_service.formats.parameters import Parameters, first, parameters_of
 
-_MAX_PARAMETERS = 200
 # The token is a credential, not data: it must never reach a stored attribute.
 _MODELLED = frozenset(
     "id deviceid token lat lon location timestamp speed bearing heading altitude "
@@ -29,8 +28,6 @@ _NUMERIC = frozenset({"hdop", "batt"})
 _BOOLEAN = frozenset({"charge", "valid"})
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
-Parameters = dict[str, list[str]]
-
 
 def decode(message: Message, received_at: datetime, _max_rows: int) -> Decoded:
     """Read one fix or keep-alive.
@@ -38,8 +35,8 @@ def decode(message: Message, received_at: datetime, _max_rows: int) -> Decoded:
     Raises:
         DecodeError: ``missing_field`` without ``id``; wrong encoding or form.
     """
-    parameters = _parameters(message)
-    device_id = _first(parameters, "id", "deviceid")
+    parameters = parameters_of(message)
+    device_id = first(parameters, "id", "deviceid")
     if device_id is None:
         raise DecodeError("missing_field", "id (or deviceid) is required")
     try:
@@ -52,45 +49,10 @@ def decode(message: Message, received_at: datetime, _max_rows: int) -> Decoded:
     return Decoded(rows=[fix], device_id=device_id)
 
 
-def _parameters(message: Message) -> Parameters:
-    parameters: Parameters = {}
-    try:
-        form = message.body.decode("ascii").strip()
-        pairs = [
-            pair
-            for text in (message.query, form)
-            for pair in parse_qsl(
-                text,
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=_MAX_PARAMETERS,
-            )
-        ]
-    except UnicodeDecodeError:
-        raise DecodeError(
-            "invalid_encoding", "the parameters are not percent-encoded UTF-8"
-        ) from None
-    except ValueError:
-        raise DecodeError(
-            "too_many_parameters", f"at most {_MAX_PARAMETERS} parameters are read"
-        ) from None
-    for key, value in pairs:
-        parameters.setdefault(key, []).append(value)
-    return parameters
-
-
-def _first(parameters: Parameters, *names: str) -> str | None:
-    for name in names:
-        for value in parameters.get(name, ()):
-            if value.strip():
-                return value.strip()
-    return None
-
-
 def _position(parameters: Parameters) -> tuple[float, float] | None:
-    latitude = _first(parameters, "lat")
-    longitude = _first(parameters, "lon")
-    location = _first(parameters, "location")
+    latitude = first(parameters, "lat")
+    longitude = first(parameters, "lon")
+    location = first(parameters, "location")
     if latitude is None and longitude is None:
         if location is None:
             return None
@@ -118,7 +80,7 @@ def _fix(
         device_id=device_id,
         latitude=position[0],
         longitude=position[1],
-        fix_time=_time(_first(parameters, "timestamp"), received_at),
+        fix_time=_time(first(parameters, "timestamp"), received_at),
         speed=fields.speed(
             knots * fields.MPS_PER_KNOT if isinstance(knots, float) else None
         ),
@@ -135,7 +97,7 @@ def _fix(
 
 
 def _number(parameters: Parameters, *names: str) -> float | None:
-    text = _first(parameters, *names)
+    text = first(parameters, *names)
     return None if text is None else fields.parse_number(text, names[0])
 
 
@@ -174,9 +136,10 @@ def _attribute(key: str, value: str) -> float | bool | str:
     return value
 
 
-DECODER = Decoder(
+FORMAT = HttpFormat(
     name="osmand",
+    path="/v1/osmand",
     decode=decode,
-    recognises=lambda message: True,
-    from_text=lambda text: Message(query=text.partition("?")[2] or text),
+    recognises=lambda message, document: True,
+    rejected_status=400,
 )

@@ -1,4 +1,4 @@
-"""The decoders by themselves: pure, total, and strict about units and types."""
+"""The formats over HTTP by themselves: pure, total, strict about units and types."""
 
 import json
 import math
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gps_ingestion_service.decoders import (
-    DECODERS,
+from gps_ingestion_service.fix import Fix, Rejection
+from gps_ingestion_service.formats import (
+    HTTP_FORMATS,
     Decoded,
     DecodeError,
     Message,
     recognise,
 )
-from gps_ingestion_service.decoders.native import decode_row
-from gps_ingestion_service.fix import Fix, Rejection
+from gps_ingestion_service.formats.native import decode_row
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 GOOD = {"latitude": 18.5, "longitude": 73.8, "timestamp": "2026-11-23T10:00:00Z"}
@@ -39,7 +39,7 @@ field_names = st.sampled_from(
 
 
 def decode(name: str, **message: Any) -> Decoded:
-    return DECODERS[name].decode(Message(**message), NOW, 100)
+    return HTTP_FORMATS[name].decode(Message(**message), NOW, 100)
 
 
 def osmand(query: str) -> Fix | Rejection:
@@ -303,7 +303,7 @@ def test_traccar_client_limits_the_rows_of_a_message() -> None:
 def test_a_message_that_no_format_claims_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(DECODERS, "osmand")
+    monkeypatch.delitem(HTTP_FORMATS, "osmand")
     with pytest.raises(DecodeError, match="no known format"):
         recognise(Message(query="id=1"))
 

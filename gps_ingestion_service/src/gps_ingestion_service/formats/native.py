@@ -6,16 +6,16 @@ Units are the service's own, so nothing is converted. Source: ``docs/interfaces.
 from datetime import datetime
 from typing import Any
 
-from gps_ingestion_service.decoders import fields, json_body
-from gps_ingestion_service.decoders.base import (
+from gps_ingestion_service.fix import Fix, Rejection, Row
+from gps_ingestion_service.formats import fields, json_body
+from gps_ingestion_service.formats.base import (
     Decoded,
     DecodeError,
-    Decoder,
+    HttpFormat,
     Message,
     TooManyRows,
 )
-from gps_ingestion_service.decoders.fields import FieldError
-from gps_ingestion_service.fix import Fix, Rejection, Row
+from gps_ingestion_service.formats.fields import FieldError
 
 NDJSON = "application/x-ndjson"
 _MODELLED = frozenset(
@@ -34,12 +34,18 @@ _MODELLED = frozenset(
 )
 
 
+def recognises(message: Message, document: dict[str, Any] | None) -> bool:
+    """An array, lines of JSON, or an object with a latitude."""
+    if document is not None:
+        return "latitude" in document
+    return _is_ndjson(message) or message.body.lstrip()[:1] == b"["
+
+
 def decode(message: Message, _received_at: datetime, max_rows: int) -> Decoded:
     """Read every row of the body; a bad row becomes a rejection in its place."""
-    media_type = message.content_type.partition(";")[0].strip().lower()
-    if media_type in (NDJSON, "application/ndjson"):
-        return Decoded(rows=_decode_lines(message.body, max_rows))
-    if media_type and media_type != "application/json":
+    if _is_ndjson(message):
+        return _decode_lines(message.body, max_rows)
+    if _media_type(message) not in ("", "application/json"):
         raise DecodeError(
             "unsupported_media_type",
             f"send Content-Type application/json or {NDJSON}",
@@ -49,10 +55,21 @@ def decode(message: Message, _received_at: datetime, max_rows: int) -> Decoded:
     items = document if isinstance(document, list) else [document]
     if len(items) > max_rows:
         raise TooManyRows(len(items), max_rows)
-    return Decoded(rows=[decode_row(item) for item in items])
+    return Decoded(
+        rows=[decode_row(item) for item in items],
+        part=lambda index: json_body.encode(items[index]),
+    )
 
 
-def _decode_lines(body: bytes, max_rows: int) -> list[Row]:
+def _media_type(message: Message) -> str:
+    return message.content_type.partition(";")[0].strip().lower()
+
+
+def _is_ndjson(message: Message) -> bool:
+    return _media_type(message) in (NDJSON, "application/ndjson")
+
+
+def _decode_lines(body: bytes, max_rows: int) -> Decoded:
     lines = [line for line in body.split(b"\n") if line.strip()]
     if len(lines) > max_rows:
         raise TooManyRows(len(lines), max_rows)
@@ -62,7 +79,7 @@ def _decode_lines(body: bytes, max_rows: int) -> list[Row]:
             rows.append(decode_row(json_body.parse(line)))
         except DecodeError as error:
             rows.append(Rejection(error.code, None, error.message))
-    return rows
+    return Decoded(rows=rows, part=lambda index: lines[index])
 
 
 def decode_row(item: object) -> Row:
@@ -104,10 +121,6 @@ def _fix(item: dict[str, Any]) -> Fix:
     )
 
 
-DECODER = Decoder(
-    name="native",
-    decode=decode,
-    from_text=lambda text: Message(
-        body=text.encode("utf-8", "surrogateescape"), content_type="application/json"
-    ),
+FORMAT = HttpFormat(
+    name="native", path="/v1/positions", decode=decode, recognises=recognises
 )
