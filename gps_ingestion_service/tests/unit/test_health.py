@@ -219,6 +219,8 @@ async def test_openapi_names_every_route_and_its_errors(service: Service) -> Non
     assert {path for _, path in operations} == {
         "/",
         "/v1/osmand",
+        "/v1/owntracks",
+        "/v1/traccar",
         "/v1/positions",
         "/v1/positions/last",
         "/v1/devices",
