@@ -19,7 +19,7 @@ from devtools.checks.commands import add_commands
 from devtools.commands import running
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
-from devtools.odoo_source import VARIABLE
+from devtools.odoo_source import VARIABLE, ensure_odoo
 from devtools.odoo_tree import inspect_tree
 from devtools.provision import provision
 from devtools.steps import Progress
@@ -37,6 +37,11 @@ def _setup(layout: Layout, options: argparse.Namespace) -> int:
 def _assets(layout: Layout, options: argparse.Namespace) -> int:
     made = ensure_assets(layout, Progress(sys.stdout).line)
     print("front-end files installed" if made else "front-end files are up to date")
+    return 0
+
+
+def _odoo_home(layout: Layout, options: argparse.Namespace) -> int:
+    print(ensure_odoo(layout, Progress(sys.stderr).line).root)
     return 0
 
 
@@ -66,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("setup", _setup, "set the checkout up: virtualenvs, Odoo, database template")
     add("assets", _assets, "install the addon's front-end files from npm")
+    add("odoo-home", _odoo_home, "get Odoo if need be, print the folder it is in")
     add("test-18", _test_18, f"run the addon's tests on the Odoo 18.0 in {VARIABLE}")
     run = add("run", run_commands.run, "start everything and stay until Ctrl-C")
     run.add_argument("--no-simulator", action="store_true", help="no moving fleet")

@@ -48,6 +48,13 @@ def test_setup_and_assets_say_what_they_did(
     assert "set up in " in said
 
 
+def test_the_folder_of_odoo_is_all_that_is_printed(
+    here: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["odoo-home"]) == 0
+    assert capsys.readouterr().out == f"{Path(os.environ['ODOO_HOME']).resolve()}\n"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [

@@ -108,6 +108,16 @@ def test_url_passes_names_on(
     assert capsys.readouterr().out == "tms-staging/tms-odoo/None\n"
 
 
+def test_the_image_of_odoo_is_named(
+    environ: dict[str, str], monkeypatch: Patch, capsys: Output
+) -> None:
+    assert cli.main(["odoo-image", "/opt/odoo"], environ) == 1
+    assert "no registry is up" in capsys.readouterr().err
+    monkeypatch.setattr(LocalPlatform, "odoo_image", lambda self, home: f"of {home}")
+    assert cli.main(["odoo-image", "/opt/odoo"], environ) == 0
+    assert capsys.readouterr().out == "of /opt/odoo\n"
+
+
 def test_steps_print_their_time() -> None:
     out = io.StringIO()
     ticks = iter([10.0, 12.5])

@@ -55,6 +55,7 @@ REPOSITORIES = (
     Repository("platform/pause", False),
     Repository("platform/python", False),
     Repository("platform/postgresql", False),
+    Repository("platform/odoo", False),
 )
 
 

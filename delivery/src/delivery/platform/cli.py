@@ -1,4 +1,4 @@
-"""`python -m delivery platform`: up, down, status, env, url, sync-secrets."""
+"""`python -m delivery platform`: up, down, status, env, url and more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from delivery.platform.cluster import source_root
 from delivery.platform.errors import PlatformError
@@ -32,6 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
     url.add_argument("namespace")
     url.add_argument("service")
     url.add_argument("--port", help="a port's name, the first one if not given")
+    odoo = commands.add_parser("odoo-image", help="make an image of an unpacked Odoo")
+    odoo.add_argument("home", type=Path, help="folder that holds the package odoo")
     return parser
 
 
@@ -64,6 +67,8 @@ def _run(options: argparse.Namespace, platform: LocalPlatform) -> int:
         platform.sync_secrets()
     elif options.command == "url":
         print(platform.service_url(options.namespace, options.service, options.port))
+    elif options.command == "odoo-image":
+        print(platform.odoo_image(options.home))
     return 0
 
 

@@ -25,6 +25,7 @@ from delivery.platform.errors import PlatformError
 from delivery.platform.kubectl import Kubectl, find_kubectl, own_program
 from delivery.platform.kubernetes_build import KubernetesBuild
 from delivery.platform.layout import Layout, Network
+from delivery.platform.odoo_image import OdooImage
 from delivery.platform.packages import Packages
 from delivery.platform.processes import Processes
 from delivery.platform.registry import Registry
@@ -190,6 +191,14 @@ class LocalPlatform:
             "service", service, "-n", namespace, purpose=f"looking up {service}"
         )
         return url_of(found, port)
+
+    def odoo_image(self, home: Path) -> str:
+        """Return the name of an image whose `/odoo` is the Odoo unpacked in `home`."""
+        if self.processes.running("gateway") is None:
+            raise PlatformError(
+                "no registry is up: run `python -m delivery platform up`"
+            )
+        return OdooImage(self.network, self.engine, self.registry).provide(home)
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:
