@@ -45,7 +45,11 @@ class BaseImage:
 PYTHON = BaseImage(
     "platform/python",
     ("python3", "python3-venv", "ca-certificates"),
-    ("ln -s /usr/bin/python3 /usr/local/bin/python",),
+    (
+        "ln -s /usr/bin/python3 /usr/local/bin/python",
+        # Those of this machine, which mmdebstrap copies in.
+        "rm -f /etc/resolv.conf /etc/hostname",
+    ),
     ("ENV LANG=C.UTF-8", 'CMD ["python3"]'),
 )
 POSTGRESQL = BaseImage(
