@@ -43,8 +43,7 @@ class RunningSystem:
         instance = self._required
         return {
             "STAGING_BASE_URL": instance.urls.odoo,
-            "STAGING_LOGIN": "dispatcher",
-            "STAGING_PASSWORD": instance.passwords["dispatcher"],
+            "ODOO_ADMIN_PASSWORD": instance.passwords["admin"],
         }
 
     def gps_variables(self) -> dict[str, str]:
