@@ -13,6 +13,7 @@ from passlib.context import CryptContext
 
 ADDON = "tms_management"
 REVISION_PARAMETER = f"{ADDON}.image_revision"
+REPORT_URL_PARAMETER = "report.url"
 SERVER_DATABASE = "postgres"
 
 Version = tuple[int, ...]
@@ -60,14 +61,26 @@ def _series(settings: Settings) -> str:
 
 
 def compare(image: Version, installed: Installed) -> str:
-    """``missing``, ``busy``, ``behind``, ``current`` or ``ahead``, of the database."""
+    """``missing``, ``behind``, ``current`` or ``ahead``, of the database.
+
+    An update that was cut off leaves it behind: the next migration does it again.
+    """
     if installed.version is None:
         return "missing"
     if installed.version > image:
         return "ahead"
-    if not installed.settled:
-        return "busy"
-    return "current" if installed.version == image else "behind"
+    done = installed.settled and installed.version == image
+    return "current" if done else "behind"
+
+
+def serving_state(image: Version, installed: Installed) -> str:
+    """What ``compare`` answers, but ``behind`` until a migration wrote down its end.
+
+    A new database has the schema a moment before it has the administrator's password.
+    """
+    state = compare(image, installed)
+    unfinished = state == "current" and installed.revision is None
+    return "behind" if unfinished else state
 
 
 def migration(image: Version, installed: Installed, revision: str) -> str | None:
@@ -164,8 +177,11 @@ def record(settings: Settings, new_database: bool) -> None:
             cursor.execute(
                 "UPDATE res_users SET password = %s WHERE login = 'admin'", [hashed]
             )
-        cursor.execute(
+        parameters = {REVISION_PARAMETER: settings.revision}
+        if settings.report_url:
+            parameters[REPORT_URL_PARAMETER] = settings.report_url
+        cursor.executemany(
             "INSERT INTO ir_config_parameter (key, value) VALUES (%s, %s)"
             " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [REVISION_PARAMETER, settings.revision],
+            list(parameters.items()),
         )

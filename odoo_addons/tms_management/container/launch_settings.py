@@ -24,7 +24,8 @@ class Settings:
     """What a container is told by its environment.
 
     ``revision`` names the commit the image was built from: views and data follow it,
-    while the schema follows the addon's version.
+    while the schema follows the addon's version. ``report_url`` is where the program
+    that prints reports gets their style sheets; empty, it asks the server that prints.
     """
 
     odoo_home: Path
@@ -38,6 +39,7 @@ class Settings:
     db_password: str
     admin_password: str
     revision: str
+    report_url: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -57,6 +59,7 @@ class Settings:
             db_password=_secret(environment, "ODOO_DB_PASSWORD_FILE"),
             admin_password=_secret(environment, "ODOO_ADMIN_PASSWORD_FILE"),
             revision=_required(environment, "TMS_REVISION"),
+            report_url=environment.get("ODOO_REPORT_URL", ""),
         )
 
 

@@ -32,6 +32,7 @@ from addon_database import (
     migration,
     read_installed,
     record,
+    serving_state,
 )
 from launch_settings import DatabaseAhead, DatabaseAway, LaunchError, Settings
 
@@ -116,7 +117,7 @@ def migrate(settings: Settings) -> None:
                     f"after the update the database is {after}, not current: "
                     "the log above says which module failed"
                 )
-            record(settings, new_database=before.version is None)
+        record(settings, new_database=before.revision is None)
     print(f"database {settings.db_name} is at {dotted(image)}, {settings.revision}")
 
 
@@ -145,7 +146,7 @@ def schema(
     deadline = clock() + wait_s
     while True:
         installed = _read_patiently(settings, clock() < deadline)
-        state = "unknown" if installed is None else compare(image, installed)
+        state = "unknown" if installed is None else serving_state(image, installed)
         if not wait_s or state in ("current", "ahead") or clock() >= deadline:
             break
         sleep(POLL_S)

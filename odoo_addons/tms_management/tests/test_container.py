@@ -147,7 +147,8 @@ class TestComparison(ContainerCase):
         self.assertEqual(compare(IMAGE, Installed(older)), "behind")
         self.assertEqual(compare(IMAGE, Installed(IMAGE)), "current")
         self.assertEqual(compare(IMAGE, Installed(newer)), "ahead")
-        self.assertEqual(compare(IMAGE, Installed(IMAGE, settled=False)), "busy")
+        cut_off = Installed(IMAGE, settled=False)
+        self.assertEqual(compare(IMAGE, cut_off), "behind")
 
     def test_a_new_database_is_installed_and_an_old_one_updated(self):
         self.assertEqual(migration(IMAGE, Installed(None), "c0ffee"), "-i")
@@ -160,6 +161,14 @@ class TestComparison(ContainerCase):
     def test_an_update_that_was_cut_off_is_done_again(self):
         cut_off = Installed(IMAGE, settled=False, revision="new")
         self.assertEqual(migration(IMAGE, cut_off, "new"), "-u")
+
+    def test_pods_wait_until_the_migration_has_written_down_its_end(self):
+        for state, revision in (("behind", None), ("current", "old")):
+            installed = Installed(IMAGE, revision=revision)
+            found = addon_database.serving_state(IMAGE, installed)
+            self.assertEqual(found, state)
+        behind = addon_database.serving_state(IMAGE, Installed((18, 0)))
+        self.assertEqual(behind, "behind")
 
     def test_a_database_never_goes_back(self):
         with self.assertRaisesRegex(DatabaseAhead, "at least as new"):
@@ -281,17 +290,52 @@ class TestRealDatabase(ContainerCase):
         self.assertTrue(recorded.call_args.kwargs["new_database"])
 
     def test_an_update_keeps_the_administrators_password(self):
-        run, recorded = self.migrate(Installed((18, 0)), Installed(IMAGE))
+        before = Installed((18, 0), revision="old")
+        run, recorded = self.migrate(before, Installed(IMAGE))
         self.assertIn("-u", run.call_args.args[0])
         self.assertFalse(recorded.call_args.kwargs["new_database"])
 
-    def test_a_second_migration_has_nothing_to_do(self):
+    def test_a_first_migration_that_was_cut_off_still_sets_the_password(self):
+        installed = Installed(IMAGE)
+        _run, recorded = self.migrate(installed, installed)
+        self.assertTrue(recorded.call_args.kwargs["new_database"])
+
+    def test_a_second_migration_updates_nothing(self):
         run, recorded = self.migrate(Installed(IMAGE, True, "c0ffee"))
         run.assert_not_called()
-        recorded.assert_not_called()
+        self.assertFalse(recorded.call_args.kwargs["new_database"])
+
+    def recorded(self, new_database=False):
+        """Every statement of a record, with its values."""
+        with patch.object(addon_database, "connect") as connect:
+            addon_database.record(self.settings, new_database)
+        cursor = connect.return_value.cursor.return_value
+        _sql, parameters = cursor.executemany.call_args.args
+        return cursor.execute.call_args_list, dict(parameters)
+
+    def test_what_is_recorded_is_the_commit_and_where_reports_find_their_styles(self):
+        self.settings = replace(self.settings, report_url="http://elsewhere:8072")
+        passwords, parameters = self.recorded()
+        self.assertEqual(passwords, [])
+        self.assertEqual(
+            parameters,
+            {
+                "tms_management.image_revision": "c0ffee",
+                "report.url": "http://elsewhere:8072",
+            },
+        )
+
+    def test_an_address_of_reports_that_is_not_configured_is_left_alone(self):
+        _passwords, parameters = self.recorded()
+        self.assertEqual(list(parameters), ["tms_management.image_revision"])
+
+    def test_a_new_database_gets_the_mounted_password(self):
+        (statement,), parameters = self.recorded(new_database=True)
+        self.assertIn("login = 'admin'", statement.args[0])
+        self.assertNotIn("admin_password-value", str(statement))
 
     def test_an_update_that_did_not_settle_is_an_error(self):
-        with self.assertRaisesRegex(LaunchError, "is busy, not current"):
+        with self.assertRaisesRegex(LaunchError, "is behind, not current"):
             self.migrate(Installed((18, 0)), Installed(IMAGE, settled=False))
 
     def test_a_command_that_would_go_back_has_a_status_of_its_own(self):
