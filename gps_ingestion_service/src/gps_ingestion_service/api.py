@@ -22,7 +22,7 @@ _MEANINGS = {
     400: ("the request cannot be read", "invalid_json"),
     401: ("no token, or a wrong one", "invalid_token"),
     403: ("the device is disabled", "device_disabled"),
-    404: ("there is no such device", "unknown_device"),
+    404: ("there is no such device or message", "unknown_device"),
     409: ("the version is stale or taken", "stale_version"),
     413: ("the body or the number of rows is too large", "body_too_large"),
     415: ("the content type is not supported", "unsupported_media_type"),

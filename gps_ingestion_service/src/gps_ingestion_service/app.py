@@ -32,6 +32,9 @@ from gps_ingestion_service.positions.repository import FixStore
 from gps_ingestion_service.positions.service import Ingestion, Reading
 from gps_ingestion_service.push.client import OdooClient
 from gps_ingestion_service.push.service import Pusher
+from gps_ingestion_service.quarantine.endpoints import router as quarantine_router
+from gps_ingestion_service.quarantine.replay import Replay
+from gps_ingestion_service.quarantine.service import Bounds, Quarantine
 from gps_ingestion_service.settings import Settings
 from gps_ingestion_service.state import State
 from gps_ingestion_service.time_policy import TimePolicy
@@ -55,6 +58,12 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         max_future=timedelta(seconds=settings.max_future_s),
         max_age=timedelta(days=settings.max_age_days),
     )
+    ingestion = Ingestion(registry, group_commit, time_policy, metrics)
+    bounds = Bounds(
+        settings.quarantine_device_bytes,
+        settings.quarantine_max_bytes,
+        settings.quarantine_days,
+    )
     return State(
         settings=settings,
         metrics=metrics,
@@ -63,8 +72,10 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         registry=registry,
         provisioning=Provisioning(database, registry),
         group_commit=group_commit,
-        ingestion=Ingestion(registry, group_commit, time_policy, metrics),
+        ingestion=ingestion,
         reading=Reading(database),
+        quarantine=Quarantine(database, metrics, bounds),
+        replay=Replay(database, registry, ingestion, settings.max_rows),
         health=Health(database, registry, metrics),
     )
 
@@ -85,6 +96,7 @@ async def running(state: State) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(supervise("registry", state.registry.follow)),
             asyncio.create_task(supervise("partitions", keeper.run)),
+            asyncio.create_task(supervise("quarantine", state.quarantine.run)),
         ]
         if settings.odoo_url and settings.odoo_hmac_secret is not None:
             http = await stack.enter_async_context(
@@ -159,6 +171,12 @@ def create_app(settings: Settings) -> FastAPI:
     for kind in (ServiceError, DecodeError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, on_error)
     # The history belongs to the positions but lies under the devices' path.
-    for router in (ingest_router, read_router, devices_router, health_router):
+    for router in (
+        ingest_router,
+        read_router,
+        devices_router,
+        quarantine_router,
+        health_router,
+    ):
         app.include_router(router)
     return app

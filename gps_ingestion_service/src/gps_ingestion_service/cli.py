@@ -1,4 +1,4 @@
-"""``serve``, ``migrate``, ``schema`` and ``decode``."""
+"""``serve``, ``migrate``, ``schema``, ``decode`` and ``quarantine``."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import uvicorn
@@ -16,10 +16,11 @@ from prometheus_client import disable_created_metrics
 from gps_ingestion_service import schema, schema_state
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.database import is_outage
-from gps_ingestion_service.fix import Fix, Rejection
+from gps_ingestion_service.fix import Rejection, printable
 from gps_ingestion_service.formats import DecodeError
 from gps_ingestion_service.formats.capture import PROTOCOLS, rows_of
 from gps_ingestion_service.observability import logging
+from gps_ingestion_service.quarantine import commands as quarantine
 from gps_ingestion_service.settings import (
     DatabaseSettings,
     Settings,
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the device's clock, where the format's times have no zone",
     )
     decode.set_defaults(run=_decode)
+    quarantine.add_parser(commands)
     return parser
 
 
@@ -169,14 +171,8 @@ def _decode(options: argparse.Namespace) -> int:
                 print(f"refused: {row.code}: {row.reason}", file=sys.stderr)
                 status = 1
             else:
-                print(msgspec.json.encode(_printable(row)).decode())
+                print(msgspec.json.encode(printable(row)).decode())
     except DecodeError as error:
         print(f"refused: {error.code}: {error.message}", file=sys.stderr)
         return 1
     return status
-
-
-def _printable(fix: Fix) -> dict[str, Any]:
-    values = msgspec.structs.asdict(fix)
-    values["timestamp"] = values.pop("fix_time")
-    return {key: value for key, value in values.items() if value not in (None, {})}

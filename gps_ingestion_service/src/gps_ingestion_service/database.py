@@ -43,6 +43,8 @@ _UNAVAILABLE = (
 
 def classify(error: BaseException) -> Failure | None:
     """What ``error`` means, or None where it is a mistake of this program."""
+    if isinstance(error, asyncpg.CheckViolationError) and not _constraint(error):
+        return Failure.CONFLICT
     if isinstance(error, _REFUSED):
         return Failure.REFUSED
     # asyncpg refuses an argument it cannot encode before it asks the server.
@@ -53,6 +55,15 @@ def classify(error: BaseException) -> Failure | None:
     if isinstance(error, _UNAVAILABLE):
         return Failure.UNAVAILABLE
     return None
+
+
+def _constraint(error: asyncpg.CheckViolationError) -> str | None:
+    """The violated constraint; none where it is the bound of a partition.
+
+    A row was on its way to the default partition when the one of its day was attached.
+    """
+    name: str | None = getattr(error, "constraint_name", None)
+    return name
 
 
 def is_outage(error: BaseException) -> bool:

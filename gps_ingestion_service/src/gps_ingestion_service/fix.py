@@ -34,6 +34,13 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
         return self.latitude == 0.0 and self.longitude == 0.0
 
 
+def printable(fix: Fix) -> dict[str, Any]:
+    """What is known of a fix, for people: units as in :class:`Fix`."""
+    values = msgspec.structs.asdict(fix)
+    values["timestamp"] = values.pop("fix_time")
+    return {key: value for key, value in values.items() if value not in (None, {})}
+
+
 class Rejection(msgspec.Struct, frozen=True):
     """Why one row is not a fix: a stable ``code``, the ``field`` and a sentence."""
 

@@ -14,12 +14,25 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message is one line and holds no value."""
 
 
+_CONFIG = SettingsConfigDict(
+    env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True
+)
+
+
+class AdminSettings(BaseSettings):
+    """What a command needs that calls the admin API."""
+
+    model_config = _CONFIG
+
+    admin_token: SecretStr = Field(
+        min_length=1, description="bearer token of the provisioning and reading API"
+    )
+
+
 class DatabaseSettings(BaseSettings):
     """What every command that touches the database needs."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True
-    )
+    model_config = _CONFIG
 
     database_url: SecretStr = Field(description="PostgreSQL URL of the service")
     statement_timeout_s: float = Field(
@@ -38,12 +51,9 @@ class DatabaseSettings(BaseSettings):
         return value
 
 
-class Settings(DatabaseSettings):
+class Settings(DatabaseSettings, AdminSettings):
     """Everything ``serve`` reads, once, at start."""
 
-    admin_token: SecretStr = Field(
-        min_length=1, description="bearer token of the provisioning and reading API"
-    )
     ingest_token: SecretStr | None = Field(
         None, description="bearer token of a gateway; unset: no gateway is accepted"
     )
@@ -75,6 +85,15 @@ class Settings(DatabaseSettings):
     partitions_ahead_days: int = Field(
         7, ge=1, le=60, description="daily partitions made ahead"
     )
+    quarantine_days: float = Field(
+        30.0, gt=0, le=3650, description="days that a refused message is kept"
+    )
+    quarantine_device_bytes: int = Field(
+        1024 * 1024, ge=4096, description="most bytes kept of one sender"
+    )
+    quarantine_max_bytes: int = Field(
+        256 * 1024 * 1024, ge=4096, description="most bytes kept of all senders"
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("odoo_url")
@@ -94,7 +113,7 @@ class Settings(DatabaseSettings):
         return self
 
 
-_S = TypeVar("_S", bound=DatabaseSettings)
+_S = TypeVar("_S", bound=BaseSettings)
 
 
 def load(kind: type[_S]) -> _S:

@@ -13,6 +13,8 @@ from gps_ingestion_service.health.service import Health
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions.group_commit import GroupCommit
 from gps_ingestion_service.positions.service import Ingestion, Reading
+from gps_ingestion_service.quarantine.replay import Replay
+from gps_ingestion_service.quarantine.service import Quarantine
 from gps_ingestion_service.settings import Settings
 
 
@@ -29,6 +31,8 @@ class State:
     group_commit: GroupCommit
     ingestion: Ingestion
     reading: Reading
+    quarantine: Quarantine
+    replay: Replay
     health: Health
 
 

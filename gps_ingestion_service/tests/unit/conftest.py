@@ -48,7 +48,7 @@ async def db(migrated_url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(migrated_url)
     await connection.execute(
         "DELETE FROM outbox; DELETE FROM last_position; DELETE FROM fix;"
-        "DELETE FROM device"
+        "DELETE FROM device; DELETE FROM quarantine"
     )
     yield connection
     await connection.close()

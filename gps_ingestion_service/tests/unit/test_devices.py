@@ -28,6 +28,7 @@ async def test_a_new_device_is_201_and_the_same_again_is_200(service: Service) -
         "enabled": True,
         "version": 1,
         "has_token": False,
+        "utc_offset_minutes": None,
         "last_fix_time": None,
     }
 
@@ -164,3 +165,22 @@ async def test_a_vehicle_finds_its_tracker_after_a_change(service: Service) -> N
         )
     ).json()
     assert [item["status"] for item in body["results"]] == ["rejected", "accepted"]
+
+
+async def test_the_zone_of_a_clock_is_the_trackers_own(service: Service) -> None:
+    await put(service, "tracker-1")
+    path = "/v1/devices/tracker-1/clock"
+    body = {"utc_offset_minutes": 480}
+    response = await service.client.put(path, json=body, headers=ADMIN)
+    assert response.json()["utc_offset_minutes"] == 480
+    await put(service, "tracker-1", version=2)
+    device = service.state.registry.device("tracker-1")
+    assert device is not None and device.utc_offset_minutes == 480
+    unknown = await service.client.put(
+        "/v1/devices/nobody/clock", json=body, headers=ADMIN
+    )
+    assert unknown.status_code == 404
+    wrong = await service.client.put(
+        path, json={"utc_offset_minutes": 900}, headers=ADMIN
+    )
+    assert wrong.status_code == 422

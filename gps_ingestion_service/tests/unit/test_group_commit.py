@@ -40,7 +40,7 @@ class Table:
         if self.errors:
             raise self.errors.pop(0)
         if any(item.fix.latitude == 66 for item in entries):
-            raise asyncpg.CheckViolationError("poison")
+            raise asyncpg.NotNullViolationError("poison")
         keys = {item.key for item in entries} - self.rows
         self.rows |= keys
         return keys

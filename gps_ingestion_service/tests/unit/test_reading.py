@@ -100,3 +100,24 @@ async def test_last_gives_one_position_per_device(service: Service) -> None:
     assert [item["device_id"] for item in rest.json()["positions"]] == ["c"]
     one = await get(service, "/v1/positions/last", vehicle_identifier="MH2")
     assert [item["device_id"] for item in one.json()["positions"]] == ["b"]
+
+
+async def test_a_tracker_that_moves_to_another_truck_leaves_its_history_behind(
+    service: Service,
+) -> None:
+    await service.provision("one", "MH1")
+    await service.post([row(9, device_id="one")], GATEWAY)
+    await service.client.put(
+        "/v1/devices/one",
+        json={"vehicle_identifier": "MH2", "version": 2, "enabled": True},
+        headers=ADMIN,
+    )
+    (last,) = (await get(service, "/v1/positions/last")).json()["positions"]
+    assert last["vehicle_identifier"] == "MH1"
+    await service.post([row(device_id="one")], GATEWAY)
+    positions = (await get(service, "/v1/devices/one/positions")).json()["positions"]
+    assert [item["vehicle_identifier"] for item in positions] == ["MH1", "MH2"]
+    (last,) = (
+        await get(service, "/v1/positions/last", vehicle_identifier="MH2")
+    ).json()["positions"]
+    assert last["vehicle_identifier"] == "MH2"

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
 from support.postgres import PostgresServer, free_port
-from support.service import GATEWAY, Service, row, settings_for
+from support.service import GATEWAY, Service, eventually, row, settings_for
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.database import Connection, Database
@@ -83,6 +83,33 @@ async def test_a_late_partition_takes_its_fixes_out_of_the_default_one(
         assert again["duplicates"] == 1
         async with db.transaction():
             assert not await make_partition(db, old.date())
+    finally:
+        await db.execute(f"DROP TABLE {partition_name(old.date())}")
+
+
+async def test_a_fix_that_comes_while_its_partition_is_attached_is_stored(
+    service: Service, db: Connection
+) -> None:
+    await service.provision("one")
+    old = datetime.now(UTC) - timedelta(days=150)
+    async with db.transaction():
+        assert await make_partition(db, old.date())
+        sending = asyncio.create_task(
+            service.post([row(device_id="one", timestamp=old.isoformat())], GATEWAY)
+        )
+
+        async def blocked() -> bool:
+            return bool(await db.fetchval("""
+                    SELECT true FROM pg_locks
+                    WHERE relation = 'fix_default'::regclass
+                      AND mode = 'RowExclusiveLock' AND NOT granted
+                    """))
+
+        await eventually(blocked, "the fix waits for the partition")
+    try:
+        response = await sending
+        assert (response.status_code, response.json()["accepted"]) == (200, 1)
+        assert await partition_of(db, old) == partition_name(old.date())
     finally:
         await db.execute(f"DROP TABLE {partition_name(old.date())}")
 

@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 from gps_ingestion_service.api import errors
 from gps_ingestion_service.devices.repository import DeviceRow
 from gps_ingestion_service.devices.schemas import (
+    DeviceClock,
     DeviceId,
     DevicePage,
     DeviceSpec,
@@ -34,6 +35,7 @@ def view(row: DeviceRow) -> DeviceView:
         enabled=device.enabled,
         version=device.version,
         has_token=device.token_hash is not None,
+        utc_offset_minutes=device.utc_offset_minutes,
         last_fix_time=row.last_fix_time,
     )
 
@@ -73,3 +75,12 @@ async def issue_token(
     """Issue a new token and show it once; the previous one is void from now on."""
     response.headers["Cache-Control"] = "no-store"
     return IssuedToken(token=await state.provisioning.issue_token(device_id))
+
+
+@router.put("/{device_id}/clock", responses=errors(400, 404))
+async def set_clock(
+    device_id: DeviceId, clock: DeviceClock, state: StateDep
+) -> DeviceView:
+    """Say in which zone the device's clock runs; fixes received from now on count. It
+    has no version, because it is the tracker's own and not its owner's."""
+    return view(await state.provisioning.set_clock(device_id, clock.utc_offset_minutes))

@@ -10,7 +10,10 @@ from gps_ingestion_service.database import Executor
 
 CHANNEL = "gps_device"
 
-_COLUMNS = "id, device_id, vehicle_identifier, enabled, version, token_hash"
+_COLUMNS = (
+    "id, device_id, vehicle_identifier, enabled, version, token_hash, "
+    "utc_offset_minutes"
+)
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +25,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     version: int
     token_hash: bytes | None = None
+    utc_offset_minutes: int | None = None
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -39,6 +43,7 @@ def _device(record: asyncpg.Record) -> Device:
         enabled=record["enabled"],
         version=record["version"],
         token_hash=record["token_hash"],
+        utc_offset_minutes=record["utc_offset_minutes"],
     )
 
 
@@ -73,7 +78,7 @@ async def page(connection: Executor, after: str, limit: int) -> list[DeviceRow]:
     records = await connection.fetch(
         """
         SELECT d.id, d.device_id, d.vehicle_identifier, d.enabled, d.version,
-               d.token_hash, p.fix_time
+               d.token_hash, d.utc_offset_minutes, p.fix_time
         FROM device d LEFT JOIN last_position p ON p.device = d.id
         WHERE d.device_id > $1
         ORDER BY d.device_id
@@ -148,6 +153,22 @@ async def set_token(connection: Executor, device_id: str, token_hash: bytes) -> 
         """,
         device_id,
         token_hash,
+    )
+    return record is not None
+
+
+async def set_clock(
+    connection: Executor, device_id: str, utc_offset_minutes: int | None
+) -> bool:
+    """Set the zone of a device's clock; False where there is no such device."""
+    record = await connection.fetchrow(
+        """
+        UPDATE device SET utc_offset_minutes = $2, updated_at = now()
+        WHERE device_id = $1
+        RETURNING id
+        """,
+        device_id,
+        utc_offset_minutes,
     )
     return record is not None
 

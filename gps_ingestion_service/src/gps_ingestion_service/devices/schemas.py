@@ -26,6 +26,22 @@ class DeviceSpec(BaseModel):
     enabled: bool = True
 
 
+class DeviceClock(BaseModel):
+    """The zone of a device's clock, for formats whose times have none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    utc_offset_minutes: Annotated[
+        int | None,
+        Field(
+            ge=-840,
+            le=840,
+            examples=[480],
+            description="minutes east of UTC; null: as the device says, else UTC",
+        ),
+    ]
+
+
 class DeviceView(BaseModel):
     """A device as the API shows it."""
 
@@ -34,6 +50,7 @@ class DeviceView(BaseModel):
     enabled: bool
     version: int
     has_token: bool
+    utc_offset_minutes: int | None
     last_fix_time: datetime | None
 
 

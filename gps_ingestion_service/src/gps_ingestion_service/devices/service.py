@@ -67,6 +67,21 @@ class Provisioning:
         await self._registry.reload([device_id])
         return token
 
+    async def set_clock(
+        self, device_id: str, utc_offset_minutes: int | None
+    ) -> DeviceRow:
+        """Set the zone of the device's clock."""
+        async with self._database.query() as connection:
+            async with connection.transaction():
+                found = await repository.set_clock(
+                    connection, device_id, utc_offset_minutes
+                )
+                await repository.announce(connection, device_id)
+        if not found:
+            raise unknown_device(device_id)
+        await self._registry.reload([device_id])
+        return await self._row(device_id)
+
     async def page(self, after: str, limit: int) -> tuple[list[DeviceRow], str | None]:
         """Devices after an id, and the id to continue after."""
         async with self._database.query() as connection:

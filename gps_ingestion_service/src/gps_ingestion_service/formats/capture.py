@@ -52,8 +52,8 @@ def _tracker_rows(
 
 
 def named(row: Row, device_id: str | None) -> Row:
-    """The row with the device that its login or its datagram named."""
-    if isinstance(row, Fix) and device_id is not None:
+    """The row, of this device where it names none itself."""
+    if isinstance(row, Fix) and row.device_id is None and device_id is not None:
         return msgspec.structs.replace(row, device_id=device_id)
     return row
 

@@ -7,6 +7,7 @@ from gps_ingestion_service.database import Database, Executor
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.errors import NotReady, StorageUnavailable
 from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.quarantine import repository
 
 _PROBE_TIMEOUT_S = 2.0
 
@@ -57,11 +58,13 @@ class Health:
             )
 
     async def refresh_metrics(self) -> None:
-        """Read the outbox's size and age; a database that is down is a metric too."""
+        """Read what waits and what is refused; a database that is down is a metric
+        too."""
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 async with self._database.query() as connection:
                     await self._read_outbox(connection)
+                    await self._read_quarantine(connection)
         except (StorageUnavailable, TimeoutError):
             self._metrics.database_up.set(0)
         else:
@@ -73,3 +76,8 @@ class Health:
             self._metrics.outbox.labels("due").set(record["due"])
             self._metrics.outbox.labels("deferred").set(record["deferred"])
             self._metrics.outbox_age.set(record["oldest_s"])
+
+    async def _read_quarantine(self, connection: Executor) -> None:
+        count, size = await repository.usage(connection)
+        self._metrics.quarantine_messages.set(count)
+        self._metrics.quarantine_bytes.set(size)

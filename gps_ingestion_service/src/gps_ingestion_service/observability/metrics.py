@@ -26,6 +26,7 @@ class Metrics:
             registry.register(collector)
         self._requests(registry)
         self._storage(registry)
+        self._quarantine(registry)
         self._push(registry)
 
     def _requests(self, registry: CollectorRegistry) -> None:
@@ -93,6 +94,26 @@ class Metrics:
             "gps_partitions_ahead_days",
             "Days after today that have a partition",
             registry=registry,
+        )
+
+    def _quarantine(self, registry: CollectorRegistry) -> None:
+        self.quarantined = Counter(
+            "gps_quarantined",
+            "Messages and rows that went to quarantine, by format and reason",
+            ["protocol", "code"],
+            registry=registry,
+        )
+        self.quarantine_dropped = Counter(
+            "gps_quarantine_dropped",
+            "Refused messages that were not kept, by why",
+            ["reason"],
+            registry=registry,
+        )
+        self.quarantine_messages = Gauge(
+            "gps_quarantine_messages", "Messages in quarantine", registry=registry
+        )
+        self.quarantine_bytes = Gauge(
+            "gps_quarantine_bytes", "Bytes that they take", registry=registry
         )
 
     def _push(self, registry: CollectorRegistry) -> None:

@@ -15,8 +15,11 @@ from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import DeviceId
 from gps_ingestion_service.errors import ServiceError
 from gps_ingestion_service.fix import Status, Verdict
-from gps_ingestion_service.formats import HttpFormat
+from gps_ingestion_service.formats import Decoded, DecodeError, HttpFormat
+from gps_ingestion_service.positions.intake import Received
 from gps_ingestion_service.positions.requests import (
+    UNKNOWN_DEVICE,
+    allowance_of,
     cursor_time,
     native_sender,
     read_message,
@@ -29,7 +32,9 @@ from gps_ingestion_service.positions.schemas import (
     PositionPage,
     PositionView,
 )
-from gps_ingestion_service.state import StateDep, require_admin
+from gps_ingestion_service.positions.service import Sender
+from gps_ingestion_service.quarantine.service import ANONYMOUS
+from gps_ingestion_service.state import State, StateDep, require_admin
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -74,11 +79,9 @@ async def receive_positions(request: Request, state: StateDep) -> Response:
     refuses the others."""
     sender = native_sender(state, request)
     message = await read_message(request, state.settings.max_body_bytes)
-    received_at = datetime.now(UTC)
-    decoded = formats.HTTP_FORMATS["native"].decode(
-        message, received_at, state.settings.max_rows
-    )
-    return answer(await state.ingestion.ingest(decoded.rows, sender, received_at))
+    received = Received(message, formats.HTTP_FORMATS["native"], datetime.now(UTC))
+    decoded = await _decode(request, state, received)
+    return answer(await _take(state, received, decoded, sender))
 
 
 async def receive_from_device(request: Request, state: StateDep) -> Response:
@@ -86,14 +89,43 @@ async def receive_from_device(request: Request, state: StateDep) -> Response:
     and answer as the sender of that format expects. A message without a position is a
     keep-alive."""
     message = await read_message(request, state.settings.max_body_bytes)
-    received_at = datetime.now(UTC)
     wire_format = formats.recognise(message, request.url.path)
-    decoded = wire_format.decode(message, received_at, state.settings.max_rows)
+    received = Received(message, wire_format, datetime.now(UTC))
+    decoded = await _decode(request, state, received)
     if not decoded.rows and decoded.device_id is None:
         return _receipt(wire_format, [])
-    sender = sender_of(state, request, wire_format, decoded)
-    verdicts = await state.ingestion.ingest(decoded.rows, sender, received_at)
-    return _receipt(wire_format, verdicts)
+    try:
+        sender = sender_of(state, request, wire_format, decoded)
+    except ServiceError as error:
+        if error.code == UNKNOWN_DEVICE and decoded.rows:
+            await state.quarantine.keep_if_possible(
+                received.refused(
+                    ANONYMOUS, error.code, error.message, decoded.device_id
+                )
+            )
+        raise
+    return _receipt(wire_format, await _take(state, received, decoded, sender))
+
+
+async def _decode(request: Request, state: State, received: Received) -> Decoded:
+    try:
+        return received.wire_format.decode(
+            received.message, received.received_at, state.settings.max_rows
+        )
+    except DecodeError as error:
+        refused = received.undecodable(allowance_of(state, request), error)
+        if refused is not None:
+            await state.quarantine.keep_if_possible(refused)
+        raise
+
+
+async def _take(
+    state: State, received: Received, decoded: Decoded, sender: Sender
+) -> list[Verdict]:
+    """Store the rows; those that are rejected are in quarantine before the answer."""
+    verdicts = await state.ingestion.ingest(decoded.rows, sender, received.received_at)
+    await state.quarantine.keep(received.rejected(decoded, verdicts, sender))
+    return verdicts
 
 
 def _receipt(wire_format: HttpFormat, verdicts: Sequence[Verdict]) -> Response:

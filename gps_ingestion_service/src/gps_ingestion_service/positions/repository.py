@@ -16,8 +16,9 @@ from gps_ingestion_service.positions.group_commit import Entry
 # so that two replicas wait for each other instead of deadlocking.
 _STORE = """
 WITH incoming AS MATERIALIZED (
-    SELECT device, fix_time, received_at, latitude, longitude, speed, course,
-           altitude, accuracy, attributes::jsonb AS attributes
+    SELECT row.device, fix_time, received_at, latitude, longitude, speed, course,
+           altitude, accuracy, attributes::jsonb AS attributes,
+           device.vehicle_identifier
     FROM unnest(
         $1::integer[], $2::timestamptz[], $3::timestamptz[],
         $4::double precision[], $5::double precision[], $6::double precision[],
@@ -27,10 +28,11 @@ WITH incoming AS MATERIALIZED (
         device, fix_time, received_at, latitude, longitude, speed, course,
         altitude, accuracy, attributes
     )
+    LEFT JOIN device ON device.id = row.device
 ), stored AS (
     INSERT INTO fix (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes
+        altitude, accuracy, attributes, vehicle_identifier
     )
     SELECT * FROM incoming ORDER BY device, fix_time
     ON CONFLICT (device, fix_time) DO NOTHING
@@ -44,17 +46,16 @@ WITH incoming AS MATERIALIZED (
 ), moved AS (
     INSERT INTO last_position AS last (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes
+        altitude, accuracy, attributes, vehicle_identifier
     )
-    SELECT device, fix_time, received_at, latitude, longitude, speed, course,
-           altitude, accuracy, attributes
-    FROM newest ORDER BY device
+    SELECT * FROM newest ORDER BY device
     ON CONFLICT (device) DO UPDATE SET
         fix_time = excluded.fix_time, received_at = excluded.received_at,
         latitude = excluded.latitude, longitude = excluded.longitude,
         speed = excluded.speed, course = excluded.course,
         altitude = excluded.altitude, accuracy = excluded.accuracy,
-        attributes = excluded.attributes
+        attributes = excluded.attributes,
+        vehicle_identifier = excluded.vehicle_identifier
     WHERE excluded.fix_time > last.fix_time
     RETURNING last.*
 ), queued AS (
@@ -139,7 +140,7 @@ async def history(
     return await connection.fetch(
         """
         SELECT fix_time, received_at, latitude, longitude, speed, course, altitude,
-               accuracy, attributes
+               accuracy, attributes, vehicle_identifier
         FROM fix
         WHERE device = $1 AND fix_time > $2 AND fix_time < $3
         ORDER BY fix_time
@@ -158,9 +159,12 @@ async def last(
     """Newest position of each device in the order of the device ids."""
     records = await connection.fetch(
         """
-        SELECT device.device_id, device.vehicle_identifier, last_position.*
+        SELECT device.device_id, device.vehicle_identifier AS mounted_in,
+               last_position.*
         FROM last_position JOIN device ON device.id = last_position.device
-        WHERE ($1::text IS NULL OR device.vehicle_identifier = $1)
+        WHERE ($1::text IS NULL OR $1 = coalesce(
+            last_position.vehicle_identifier, device.vehicle_identifier
+        ))
           AND device.device_id > $2
         ORDER BY device.device_id
         LIMIT $3
@@ -170,19 +174,21 @@ async def last(
         limit,
     )
     return [
-        position(record, record["device_id"], record["vehicle_identifier"])
+        position(record, record["device_id"], record["mounted_in"])
         for record in records
     ]
 
 
-def position(
-    record: asyncpg.Record, device_id: str, vehicle_identifier: str
-) -> StoredPosition:
-    """A row of ``fix`` or ``last_position`` as a position."""
+def position(record: asyncpg.Record, device_id: str, mounted_in: str) -> StoredPosition:
+    """A row of ``fix`` or ``last_position`` as a position.
+
+    Rows from before the vehicle was kept with them count for the one that the device
+    is mounted in now.
+    """
     attributes = record["attributes"]
     return StoredPosition(
         device_id=device_id,
-        vehicle_identifier=vehicle_identifier,
+        vehicle_identifier=record["vehicle_identifier"] or mounted_in,
         received_at=record["received_at"],
         fix=Fix(
             fix_time=record["fix_time"],

@@ -9,8 +9,11 @@ from gps_ingestion_service import auth
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.errors import ServiceError, Unauthorised
 from gps_ingestion_service.formats import Decoded, HttpFormat, Message
-from gps_ingestion_service.positions.service import DeviceSender, Sender
+from gps_ingestion_service.positions.service import GATEWAY, DeviceSender, Sender
+from gps_ingestion_service.quarantine.service import ANONYMOUS
 from gps_ingestion_service.state import State
+
+UNKNOWN_DEVICE = "unknown_device"
 
 
 async def read_message(request: Request, max_body_bytes: int) -> Message:
@@ -83,7 +86,7 @@ def sender_of(
     if device is None:
         raise ServiceError(
             wire_format.unknown_device_status,
-            "unknown_device",
+            UNKNOWN_DEVICE,
             "no device has this id; provision it",
         )
     if not auth.matches(token, device.token_hash):
@@ -91,6 +94,15 @@ def sender_of(
             "send the device's token as ?token=, as a bearer token or as the password"
         )
     return DeviceSender(_enabled(device))
+
+
+def allowance_of(state: State, request: Request) -> str:
+    """Whose room a message takes in quarantine that names nobody or cannot be read."""
+    token = _token(request)
+    if state.credentials.is_ingest(token):
+        return GATEWAY
+    device = state.registry.device_of_token(token)
+    return ANONYMOUS if device is None else device.device_id
 
 
 def _token(request: Request) -> str:

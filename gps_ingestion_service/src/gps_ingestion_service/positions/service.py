@@ -17,6 +17,8 @@ from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.time_policy import TimePolicy
 
 NULL_ISLAND = "null_island"
+# No device id looks like this.
+GATEWAY = "@gateway"
 
 _NOT_STORABLE = Rejection(
     "not_storable", None, "the database refuses this row; the log names why"
@@ -28,6 +30,9 @@ class Sender(Protocol):
 
     def identify(self, fix: Fix) -> Device | Rejection:
         """The device of one fix, or why it has none."""
+
+    def allowance(self, row: Row) -> tuple[str, str | None]:
+        """Whose room a rejected row takes in quarantine, and the device it is of."""
 
 
 class DeviceSender:
@@ -45,6 +50,10 @@ class DeviceSender:
             return _mismatch("vehicle_identifier")
         return mine
 
+    def allowance(self, row: Row) -> tuple[str, str | None]:
+        """Its own, whatever the row says."""
+        return self._device.device_id, self._device.device_id
+
 
 class GatewaySender:
     """A trusted gateway: every row must name its device or its vehicle."""
@@ -61,6 +70,13 @@ class GatewaySender:
         return Rejection(
             "missing_field", "device_id", "device_id or vehicle_identifier is required"
         )
+
+    def allowance(self, row: Row) -> tuple[str, str | None]:
+        """One per device or vehicle that the gateway names."""
+        if not isinstance(row, Fix):
+            return GATEWAY, None
+        name = row.device_id or row.vehicle_identifier
+        return f"{GATEWAY}/{name[:64]}" if name else GATEWAY, row.device_id
 
     def _by_device_id(
         self, device_id: str, vehicle_identifier: str | None

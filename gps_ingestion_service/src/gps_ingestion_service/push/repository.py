@@ -43,23 +43,27 @@ async def due(connection: Executor, limit: int) -> list[Waiting]:
 async def settle(connection: Executor, positions: Sequence[Waiting]) -> None:
     """Remove what Odoo has, unless a newer position took its place meanwhile.
 
-    That newer one starts waiting now: its predecessor did arrive.
+    That newer one starts waiting now: its predecessor did arrive. Rows are locked in
+    the order in which commits lock them.
     """
     await connection.execute(
         """
-        WITH sent AS (
-            SELECT * FROM unnest($1::text[], $2::bigint[])
-                AS row (vehicle_identifier, version)
+        WITH locked AS MATERIALIZED (
+            SELECT outbox.vehicle_identifier, outbox.version <> sent.version AS newer
+            FROM outbox JOIN unnest($1::text[], $2::bigint[])
+                AS sent (vehicle_identifier, version) USING (vehicle_identifier)
+            ORDER BY outbox.vehicle_identifier
+            FOR UPDATE OF outbox
         ), removed AS (
-            DELETE FROM outbox USING sent
-            WHERE outbox.vehicle_identifier = sent.vehicle_identifier
-              AND outbox.version = sent.version
+            DELETE FROM outbox USING locked
+            WHERE outbox.vehicle_identifier = locked.vehicle_identifier
+              AND NOT locked.newer
         )
         UPDATE outbox
         SET waiting_since = now(), refusals = 0, not_before = NULL
-        FROM sent
-        WHERE outbox.vehicle_identifier = sent.vehicle_identifier
-          AND outbox.version <> sent.version
+        FROM locked
+        WHERE outbox.vehicle_identifier = locked.vehicle_identifier
+          AND locked.newer
         """,
         [position.vehicle_identifier for position in positions],
         [position.version for position in positions],

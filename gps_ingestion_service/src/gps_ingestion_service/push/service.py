@@ -28,8 +28,10 @@ from gps_ingestion_service.push.repository import Waiting
 
 PUSH_LOCK = 0x6770735F707368
 MAX_POSITIONS = 500
-_DEFER_FIRST_S = 10.0
-_DEFER_LONGEST_S = 300.0
+# A vehicle that was just created should be on the map soon, and a row per vehicle is
+# cheap to send again.
+_DEFER_FIRST_S = 5.0
+_DEFER_LONGEST_S = 30.0
 _GIVE_UP_AFTER = timedelta(days=1)
 
 log = structlog.stdlib.get_logger(__name__)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
+from fastapi import FastAPI
 
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.settings import Settings
@@ -42,6 +45,7 @@ class Service:
 
     client: httpx.AsyncClient
     state: State
+    app: FastAPI
 
     async def provision(
         self, device_id: str, vehicle: str = "MH12AB1234", *, enabled: bool = True
@@ -83,7 +87,27 @@ async def in_process(settings: Settings) -> AsyncIterator[Service]:
         async with httpx.AsyncClient(
             transport=transport, base_url="http://service"
         ) as client:
-            yield Service(client, state)
+            yield Service(client, state, app)
+
+
+@asynccontextmanager
+async def over_http(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
+    """The same on a port of 127.0.0.1, and its URL."""
+    async with in_process(settings) as service:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        app = service.app
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
+        )
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield service, url
+        finally:
+            server.should_exit = True
+            await task
+            listener.close()
 
 
 class ServiceProcess:

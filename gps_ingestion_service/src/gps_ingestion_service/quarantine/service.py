@@ -1,0 +1,132 @@
+"""Quarantine: what could not be taken is kept raw, within bounds, to be taken later.
+
+Every sender that proved who it is has an allowance of its own, so that one broken
+tracker cannot push out the messages of another. All others share one, and write into it
+only a few times a second.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gps_ingestion_service.database import Database, is_outage
+from gps_ingestion_service.errors import StorageUnavailable
+from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.quarantine import repository
+from gps_ingestion_service.quarantine.repository import Refused
+
+# No device id looks like this.
+ANONYMOUS = "@anonymous"
+
+_ANONYMOUS_PER_S = 5.0
+_ANONYMOUS_BURST = 20.0
+_CHECK_EVERY_S = 600.0
+_RETRY_AFTER_S = 30.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Bounds:
+    """How much is kept: per allowance, in all, and for how long."""
+
+    def __init__(self, device_bytes: int, max_bytes: int, days: float) -> None:
+        self.device_bytes = device_bytes
+        self.max_bytes = max_bytes
+        self.age = timedelta(days=days)
+
+
+class Quarantine:
+    """Keeps refused messages."""
+
+    def __init__(self, database: Database, metrics: Metrics, bounds: Bounds) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._bounds = bounds
+        self._anonymous = _Bucket(_ANONYMOUS_PER_S, _ANONYMOUS_BURST)
+
+    async def keep(self, items: Sequence[Refused]) -> None:
+        """Keep messages of senders that proved who they are; returns after commit.
+
+        One that is larger than its whole allowance is dropped, logged and counted.
+
+        Raises:
+            StorageUnavailable: nothing was kept.
+        """
+        fitting = [item for item in items if self._fits(item)]
+        if not fitting:
+            return
+        async with self._database.query() as connection, connection.transaction():
+            await repository.insert(connection, fitting)
+            for allowance in sorted({item.allowance for item in fitting}):
+                await repository.trim(connection, allowance, self._bounds.device_bytes)
+        for item in fitting:
+            self._metrics.quarantined.labels(item.protocol, item.code).inc()
+
+    async def keep_if_possible(self, item: Refused) -> None:
+        """Keep a message for which nothing was promised.
+
+        What nobody answers for is kept at a low rate only, so that a flood of it
+        neither loads the database nor pushes out what is worth looking at.
+        """
+        if item.allowance == ANONYMOUS and not self._anonymous.take():
+            self._metrics.quarantine_dropped.labels("rate_limited").inc()
+            return
+        try:
+            await self.keep([item])
+        except StorageUnavailable:
+            self._metrics.quarantine_dropped.labels("unavailable").inc()
+
+    def _fits(self, item: Refused) -> bool:
+        if item.size <= self._bounds.device_bytes:
+            return True
+        self._metrics.quarantine_dropped.labels("too_large").inc()
+        log.error(
+            "refused_message_too_large_to_keep",
+            device=item.device_id,
+            size=item.size,
+            code=item.code,
+        )
+        return False
+
+    async def run(self) -> None:
+        """Let go of what is too old or too much. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(await self.expire())
+
+    async def expire(self) -> float:
+        """Let go now; the seconds until the next time."""
+        before = datetime.now(UTC) - self._bounds.age
+        try:
+            async with self._database.query() as connection:
+                count = await repository.expire(
+                    connection, before, self._bounds.max_bytes
+                )
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            return _RETRY_AFTER_S
+        if count:
+            log.info("quarantine_expired", count=count)
+        return _CHECK_EVERY_S
+
+
+class _Bucket:
+    """So many a second, and a few more at once after a pause."""
+
+    def __init__(self, per_s: float, burst: float) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._level = burst
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._level = min(self._burst, self._level + (now - self._at) * self._per_s)
+        self._at = now
+        if self._level < 1.0:
+            return False
+        self._level -= 1.0
+        return True
