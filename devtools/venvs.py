@@ -62,6 +62,7 @@ def plan(layout: Layout, name: str) -> VenvPlan:
             data_locks=(data,) if data.is_file() else (),
         ),
         VenvPlan("delivery", _locks(delivery)),
+        VenvPlan("image", (layout.root / "requirements" / "image.txt",)),
     )
     return next(candidate for candidate in plans if candidate.name == name)
 
