@@ -38,6 +38,8 @@ from gps_ingestion_service.quarantine.service import Bounds, Quarantine
 from gps_ingestion_service.settings import Settings
 from gps_ingestion_service.state import State
 from gps_ingestion_service.time_policy import TimePolicy
+from gps_ingestion_service.trackers.intake import Intake
+from gps_ingestion_service.trackers.listeners import Listeners
 
 _RESTART_S = 5.0
 
@@ -64,6 +66,8 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         settings.quarantine_max_bytes,
         settings.quarantine_days,
     )
+    quarantine = Quarantine(database, metrics, bounds)
+    intake = Intake(database, registry, ingestion, quarantine, metrics)
     return State(
         settings=settings,
         metrics=metrics,
@@ -74,17 +78,19 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         group_commit=group_commit,
         ingestion=ingestion,
         reading=Reading(database),
-        quarantine=Quarantine(database, metrics, bounds),
+        quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
+        listeners=Listeners(settings, intake, metrics),
         health=Health(database, registry, metrics),
     )
 
 
 @asynccontextmanager
-async def running(state: State) -> AsyncIterator[None]:
+async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
     """Open what the state holds and run its background tasks.
 
-    On the way out the accepted rows are committed first, then everything closes.
+    On the way out the frames and rows in hand are committed and answered first, then
+    everything closes.
     """
     settings = state.settings
     async with AsyncExitStack() as stack:
@@ -115,10 +121,14 @@ async def running(state: State) -> AsyncIterator[None]:
             tasks.append(asyncio.create_task(supervise("push", pusher.run)))
         stack.push_async_callback(_cancel, tasks)
         writer = asyncio.create_task(state.group_commit.run(), name="group commit")
-        log.info("started", version=__version__, pushes=bool(settings.odoo_url))
-        yield
-        state.group_commit.close()
-        await writer
+        try:
+            await state.listeners.start(tracker_host)
+            log.info("started", version=__version__, pushes=bool(settings.odoo_url))
+            yield
+        finally:
+            await state.listeners.stop()
+            state.group_commit.close()
+            await writer
     log.info("stopped")
 
 
@@ -140,15 +150,18 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The ASGI application of one service with these settings."""
+def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
+    """The ASGI application of one service with these settings.
+
+    The ports of trackers, which the settings name, are opened on ``tracker_host``.
+    """
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state = build_state(settings, metrics)
         app.state.gps = state
-        async with running(state):
+        async with running(state, tracker_host):
             yield
 
     app = FastAPI(

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m gps_ingestion_service", description=__doc__
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="run the HTTP service")
+    serve = commands.add_parser("serve", help="run the service")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=_port, default=8070)
     serve.set_defaults(run=_serve)
@@ -94,12 +95,13 @@ def _serve(options: argparse.Namespace) -> int:
     logging.configure(settings.log_level)
     # Twice the series for a time that Prometheus does not use.
     disable_created_metrics()  # type: ignore[no-untyped-call]
+    _allow_many_connections()
     # uvicorn passes the signal on once it has shut down; that is a clean end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            create_app(settings, options.host),
             host=options.host,
             port=options.port,
             loop="uvloop",
@@ -114,6 +116,12 @@ def _serve(options: argparse.Namespace) -> int:
     )
     server.run()
     return 0 if server.started else 1
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open files to what the system permits: one a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _exit(_number: int, _frame: FrameType | None) -> NoReturn:

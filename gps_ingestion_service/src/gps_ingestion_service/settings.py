@@ -94,6 +94,27 @@ class Settings(DatabaseSettings, AdminSettings):
     quarantine_max_bytes: int = Field(
         256 * 1024 * 1024, ge=4096, description="most bytes kept of all senders"
     )
+    teltonika_port: int | None = Field(
+        None, ge=0, le=65535, description="TCP and UDP port of Teltonika trackers"
+    )
+    gt06_port: int | None = Field(
+        None, ge=0, le=65535, description="TCP port of GT06 and Concox trackers"
+    )
+    tracker_max_connections: int = Field(
+        10_000, ge=1, description="most TCP connections of trackers, per port"
+    )
+    tracker_max_per_address: int = Field(
+        0, ge=0, description="most of them from one address; 0: no limit of its own"
+    )
+    tracker_login_timeout_s: float = Field(
+        15.0, gt=0, description="longest from connecting to login, seconds"
+    )
+    tracker_idle_timeout_s: float = Field(
+        900.0, gt=0, description="longest silence between two frames, seconds"
+    )
+    tracker_frame_timeout_s: float = Field(
+        30.0, gt=0, description="longest from the first byte of a frame to its last"
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("odoo_url")

@@ -16,6 +16,7 @@ from gps_ingestion_service.positions.service import Ingestion, Reading
 from gps_ingestion_service.quarantine.replay import Replay
 from gps_ingestion_service.quarantine.service import Quarantine
 from gps_ingestion_service.settings import Settings
+from gps_ingestion_service.trackers.listeners import Listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class State:
     reading: Reading
     quarantine: Quarantine
     replay: Replay
+    listeners: Listeners
     health: Health
 
 

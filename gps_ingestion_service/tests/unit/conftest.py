@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
+from support.listening import listening
 from support.odoo import SECRET, FakeOdoo, serving
 from support.postgres import PostgresServer, create_database
 from support.service import Service, in_process, settings_for
@@ -78,3 +80,27 @@ async def pushing(
     async with in_process(pushes) as running:
         await running.state.registry.load()
         yield running
+
+
+@pytest.fixture
+async def trackers(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
+    """A service with open ports and one provisioned tracker."""
+    async with listening(migrated_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server that keeps what it committed, and that a test may crash."""
+    server = PostgresServer(tmp_path_factory.mktemp("durable"), durable=True)
+    server.start()
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture
+async def url(durable: PostgresServer) -> str:
+    """A fresh database with the schema."""
+    url = await create_database(durable, f"faults_{uuid4().hex}")
+    await schema.migrate(settings_for(url))
+    return url

@@ -4,17 +4,16 @@ Each test counts: every fix that was acknowledged is stored, and stored once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
 from support.odoo import SECRET, FakeOdoo, serving
-from support.postgres import PostgresServer, create_database, free_port
+from support.postgres import PostgresServer, free_port
 from support.service import (
     GATEWAY,
     ServiceProcess,
@@ -23,27 +22,8 @@ from support.service import (
     settings_for,
 )
 
-from gps_ingestion_service import schema
-
 BATCH = 20
 SENDERS = 6
-
-
-@pytest.fixture(scope="module")
-def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server that keeps what it committed, and that a test may crash."""
-    server = PostgresServer(tmp_path_factory.mktemp("durable"), durable=True)
-    server.start()
-    yield server
-    server.stop("immediate")
-
-
-@pytest.fixture
-async def url(durable: PostgresServer) -> str:
-    """A fresh database with the schema."""
-    url = await create_database(durable, f"faults_{uuid4().hex}")
-    await schema.migrate(settings_for(url))
-    return url
 
 
 class Load:
@@ -238,7 +218,7 @@ async def test_the_service_is_killed_while_it_pushes_and_odoo_catches_up(
 async def last_times(url: str) -> dict[str, datetime]:
     connection = await asyncpg.connect(url)
     records = await connection.fetch(
-        "SELECT vehicle_identifier, max(fix_time) "
+        "SELECT device.vehicle_identifier, max(fix_time) "
         "FROM fix JOIN device ON device.id = fix.device GROUP BY 1"
     )
     await connection.close()

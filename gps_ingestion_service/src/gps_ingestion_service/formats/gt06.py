@@ -257,4 +257,5 @@ FORMAT = TrackerFormat(
     max_login_bytes=64,
     frame_length=frame_length,
     decode=decode,
+    can_refuse=False,
 )

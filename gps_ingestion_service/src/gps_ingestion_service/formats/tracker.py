@@ -64,6 +64,7 @@ class TrackerFormat(msgspec.Struct, frozen=True, kw_only=True):
     frame can begin so, after which the stream cannot be read on. ``decode`` takes a
     whole frame, ``decode_datagram`` a datagram; both are pure and raise
     :class:`FrameError`. ``is_datagram`` tells, for a capture, which of the two it is.
+    ``can_refuse``: a device can be told that nothing was stored.
     """
 
     name: str
@@ -73,6 +74,22 @@ class TrackerFormat(msgspec.Struct, frozen=True, kw_only=True):
     decode: Callable[[bytes, Context], Packet]
     decode_datagram: Callable[[bytes, Context], Packet] | None = None
     is_datagram: Callable[[bytes], bool] = lambda data: False
+    can_refuse: bool = True
+
+
+def announced_length(tracker: TrackerFormat, data: bytes, max_bytes: int) -> int | None:
+    """Length of the frame at the start of ``data``, None where it is not known yet.
+
+    Raises:
+        FrameError: no frame begins so, or it is longer than ``max_bytes``.
+    """
+    length = tracker.frame_length(data)
+    if length is not None and length > max_bytes:
+        raise FrameError(
+            "frame_too_large",
+            f"a frame of {length} bytes is announced, {max_bytes} are allowed",
+        )
+    return length
 
 
 def cut(tracker: TrackerFormat, data: bytes) -> bytes | None:
@@ -81,13 +98,7 @@ def cut(tracker: TrackerFormat, data: bytes) -> bytes | None:
     Raises:
         FrameError: no frame begins so, or it is longer than the format allows.
     """
-    length = tracker.frame_length(data)
-    if length is not None and length > tracker.max_frame_bytes:
-        raise FrameError(
-            "frame_too_large",
-            f"a frame of {length} bytes is announced, "
-            f"{tracker.max_frame_bytes} are allowed",
-        )
+    length = announced_length(tracker, data, tracker.max_frame_bytes)
     if length is None or length > len(data):
         return None
     return data[:length]

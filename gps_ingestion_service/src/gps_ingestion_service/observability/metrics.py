@@ -27,6 +27,7 @@ class Metrics:
         self._requests(registry)
         self._storage(registry)
         self._quarantine(registry)
+        self._trackers(registry)
         self._push(registry)
 
     def _requests(self, registry: CollectorRegistry) -> None:
@@ -114,6 +115,26 @@ class Metrics:
         )
         self.quarantine_bytes = Gauge(
             "gps_quarantine_bytes", "Bytes that they take", registry=registry
+        )
+
+    def _trackers(self, registry: CollectorRegistry) -> None:
+        self.tracker_connections = Gauge(
+            "gps_tracker_connections",
+            "Open TCP connections of trackers",
+            ["protocol"],
+            registry=registry,
+        )
+        self.tracker_ends = Counter(
+            "gps_tracker_connections_ended",
+            "Connections that ended or were not taken, by why",
+            ["protocol", "reason"],
+            registry=registry,
+        )
+        self.tracker_frames = Counter(
+            "gps_tracker_frames",
+            "Frames by what became of them: stored, notice, refused, unavailable",
+            ["protocol", "transport", "outcome"],
+            registry=registry,
         )
 
     def _push(self, registry: CollectorRegistry) -> None:

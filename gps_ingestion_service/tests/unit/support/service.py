@@ -127,6 +127,8 @@ class ServiceProcess:
             "GPS_PUSH_INTERVAL_S": str(settings.push_interval_s),
             "GPS_PUSH_BACKOFF_MAX_S": str(settings.push_backoff_max_s),
             "GPS_CONNECT_TIMEOUT_S": "2",
+            "GPS_TELTONIKA_PORT": str(settings.teltonika_port or ""),
+            "GPS_GT06_PORT": str(settings.gt06_port or ""),
         }
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None

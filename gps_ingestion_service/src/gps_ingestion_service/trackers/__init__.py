@@ -1,0 +1,1 @@
+"""Listeners for trackers that speak a binary format over TCP or UDP."""

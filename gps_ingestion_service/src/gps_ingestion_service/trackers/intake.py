@@ -1,0 +1,146 @@
+"""What a frame comes to: who may send, and what is durably stored of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from gps_ingestion_service.database import Database
+from gps_ingestion_service.devices.registry import DeviceRegistry
+from gps_ingestion_service.devices.repository import Device
+from gps_ingestion_service.errors import ServiceError, StorageUnavailable
+from gps_ingestion_service.fix import Status
+from gps_ingestion_service.formats import DecodeError, Message, TrackerFormat
+from gps_ingestion_service.formats.fields import DEVICE_ID
+from gps_ingestion_service.formats.tracker import Context, Report
+from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.positions.service import DeviceSender, Ingestion
+from gps_ingestion_service.quarantine.repository import Refused
+from gps_ingestion_service.quarantine.service import ANONYMOUS, Quarantine
+
+UNKNOWN_DEVICE = DecodeError(
+    "unknown_device", "no enabled device has this id; provision it"
+)
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Bytes of one frame or datagram, and how they came."""
+
+    tracker: TrackerFormat
+    transport: str
+    data: bytes
+    received_at: datetime
+
+    def refused(
+        self, error: DecodeError, device_id: str | None, *, trusted: bool
+    ) -> Refused:
+        """The frame as quarantine keeps it."""
+        known = device_id is not None and DEVICE_ID.fullmatch(device_id)
+        return Refused(
+            allowance=device_id if trusted and device_id else ANONYMOUS,
+            protocol=self.tracker.name,
+            transport=self.transport,
+            device_id=device_id if known else None,
+            code=error.code,
+            reason=error.message,
+            message=Message(body=self.data),
+            received_at=self.received_at,
+        )
+
+
+class Intake:
+    """Takes frames for every listener."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: DeviceRegistry,
+        ingestion: Ingestion,
+        quarantine: Quarantine,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._ingestion = ingestion
+        self._quarantine = quarantine
+        self._metrics = metrics
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is known who may send."""
+        return self._registry.loaded
+
+    def device(self, device_id: str) -> Device | None:
+        """The device of that id, if it may send."""
+        device = self._registry.device(device_id)
+        return device if device is not None and device.enabled else None
+
+    async def can_store(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            async with self._database.query() as connection:
+                await connection.execute("SELECT 1")
+        except StorageUnavailable:
+            return False
+        return True
+
+    async def store(self, frame: Frame, report: Report, device: Device) -> int:
+        """How many records of the report are durably stored: all, or none.
+
+        A record that is rejected counts once the frame is in quarantine; a device that
+        was told less than all would send the same frame for ever.
+        """
+        try:
+            verdicts = await self._ingestion.ingest(
+                report.rows, DeviceSender(device), frame.received_at
+            )
+            for verdict in verdicts:
+                if verdict.status is Status.REJECTED:
+                    error = DecodeError(str(verdict.code), str(verdict.reason))
+                    await self._quarantine.keep(
+                        [frame.refused(error, device.device_id, trusted=True)]
+                    )
+                    break
+        except ServiceError:
+            self.count(frame, "unavailable")
+            return 0
+        self.count(frame, "stored")
+        return len(verdicts)
+
+    async def refuse(
+        self, frame: Frame, error: DecodeError, device_id: str | None, *, trusted: bool
+    ) -> bool:
+        """Keep a frame that cannot be taken; False where that is not possible now."""
+        self.count(frame, "refused")
+        refused = frame.refused(error, device_id, trusted=trusted)
+        if not trusted:
+            await self._quarantine.keep_if_possible(refused)
+            return True
+        try:
+            await self._quarantine.keep([refused])
+        except StorageUnavailable:
+            return False
+        return True
+
+    def count(self, frame: Frame, outcome: str) -> None:
+        """Measure what became of a frame."""
+        self._metrics.tracker_frames.labels(
+            frame.tracker.name, frame.transport, outcome
+        ).inc()
+
+
+def context_of(
+    device: Device | None, announced: timedelta | None, received_at: datetime
+) -> Context:
+    """What a frame of the device means now.
+
+    The zone that an operator set comes before the one that the device announces.
+    """
+    offset = announced or timedelta(0)
+    if device is not None and device.utc_offset_minutes is not None:
+        offset = timedelta(minutes=device.utc_offset_minutes)
+    return Context(received_at=received_at, utc_offset=offset)
+
+
+def now() -> datetime:
+    """The time of receipt."""
+    return datetime.now(UTC)

@@ -1,0 +1,105 @@
+"""GT06 trackers over TCP: answered after commit, hung up on where that fails."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.listening import (
+    codes,
+    concox,
+    ended,
+    stored,
+    without_commits,
+    without_quarantine,
+)
+from support.service import ADMIN, Service
+from support.sockets import Link, linked
+from support.trackers import IMEI, gt06, gt06_login, gt06_position
+
+from gps_ingestion_service.database import Connection
+
+
+def moment(seconds_ago: float = 0) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds_ago)
+
+
+@asynccontextmanager
+async def gt06_in(service: Service, extra: bytes = b"") -> AsyncIterator[Link]:
+    async with linked(concox(service)) as link:
+        answer = await link.ask(gt06_login(extra=extra), 10)
+        assert answer == gt06(0x01, b"", serial=1)
+        yield link
+
+
+async def test_gt06_positions_heartbeats_and_alarms_are_answered(
+    trackers: Service, db: Connection
+) -> None:
+    async with gt06_in(trackers) as link:
+        for serial, kind in ((2, 0x12), (3, 0x16), (4, 0x22)):
+            packet = gt06(kind, gt06_position(moment(serial)), serial)
+            assert await link.ask(packet, 10) == gt06(kind, b"", serial)
+        beat = gt06(0x13, bytes.fromhex("4B04030001"), serial=5)
+        assert await link.ask(beat, 10) == gt06(0x13, b"", serial=5)
+        again = await link.ask(gt06_login(serial=6), 10)
+        assert again == gt06(0x01, b"", serial=6)
+    assert await stored(db) == 3
+
+
+async def test_the_clock_of_the_operator_comes_before_that_of_the_login(
+    trackers: Service, db: Connection
+) -> None:
+    time = moment()
+    zone = bytes.fromhex("36083200")
+    async with gt06_in(trackers, zone) as link:
+        await link.ask(gt06(0x12, gt06_position(time + timedelta(hours=8))), 10)
+        assert await db.fetchval("SELECT fix_time FROM fix") == time
+        await trackers.client.put(
+            f"/v1/devices/{IMEI}/clock",
+            json={"utc_offset_minutes": 330},
+            headers=ADMIN,
+        )
+        local = time - timedelta(seconds=5) + timedelta(minutes=330)
+        await link.ask(gt06(0x12, gt06_position(local)), 10)
+    assert await db.fetchval("SELECT min(fix_time) FROM fix") == time - timedelta(
+        seconds=5
+    )
+
+
+async def test_gt06_is_hung_up_on_where_it_cannot_be_told_that_storing_failed(
+    trackers: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with gt06_in(trackers) as link:
+        without_commits(trackers, monkeypatch)
+        assert await link.ask(gt06(0x12, gt06_position(moment())), 10) == b""
+    await ended(trackers, "unavailable", "gt06")
+
+
+async def test_gt06_is_not_let_in_while_the_database_is_away(
+    trackers: Service,
+) -> None:
+    await trackers.state.database.close()
+    await trackers.state.database.open()
+    await trackers.state.database.pool.close()
+    async with linked(concox(trackers)) as link:
+        assert await link.ask(gt06_login(), 10) == b""
+    await ended(trackers, "unavailable", "gt06")
+    await trackers.state.database.open()
+
+
+async def test_a_gt06_packet_of_an_unknown_type_is_answered_once_it_is_kept(
+    trackers: Service, db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with gt06_in(trackers) as link:
+        packet = gt06(0x77, b"news", serial=9)
+        assert await link.ask(packet, 10) == gt06(0x77, b"", serial=9)
+        assert await codes(db) == ["unknown_type"]
+
+        without_quarantine(trackers, monkeypatch)
+        assert await link.ask(packet, 10) == b""
+
+
+async def test_a_connection_speaks_for_one_tracker(trackers: Service) -> None:
+    async with gt06_in(trackers) as link:
+        assert await link.ask(gt06_login("999999999999999"), 10) == b""
+    await ended(trackers, "other_login", "gt06")

@@ -1,0 +1,138 @@
+"""What a tracker port bears: many, slow and repeated connections, and a stop."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from support.listening import ONE, ended, has_ended, listening, stored, teltonika
+from support.service import Service, eventually
+from support.sockets import linked, logged_in, mailbox
+from support.trackers import datagram, frame, login, recent
+
+from gps_ingestion_service.database import Connection
+
+
+async def test_a_tracker_that_comes_back_replaces_its_old_connection(
+    trackers: Service,
+) -> None:
+    async with logged_in(teltonika(trackers)) as old:
+        async with logged_in(teltonika(trackers)) as new:
+            assert await old.is_closed()
+            assert await new.ask(frame(recent(0))) == ONE
+    await ended(trackers, "replaced")
+
+
+async def test_connections_are_limited_in_all_and_per_address(
+    migrated_url: str, db: Connection
+) -> None:
+    async with listening(
+        migrated_url, tracker_max_connections=5, tracker_max_per_address=2
+    ) as service:
+        async with logged_in(teltonika(service)), linked(teltonika(service)) as silent:
+            async with linked(teltonika(service)) as third:
+                assert await third.is_closed()
+            await ended(service, "too_many_without_login")
+            assert await silent.ask(login("999999999999999"), 1) == b"\x00"
+            assert await silent.is_closed()
+            await service.provision("356307042440000", "MH2")
+            async with logged_in(teltonika(service), "356307042440000"):
+                async with linked(teltonika(service)) as third:
+                    assert await third.is_closed()
+                await ended(service, "too_many_of_address")
+            page = await service.metrics()
+            assert 'gps_tracker_connections{protocol="teltonika"}' in page
+
+
+async def test_no_more_than_all_connections_are_taken(
+    migrated_url: str, db: Connection
+) -> None:
+    async with listening(migrated_url, tracker_max_connections=1) as service:
+        async with logged_in(teltonika(service)):
+            async with linked(teltonika(service)) as second:
+                assert await second.is_closed()
+    await ended(service, "too_many")
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("tracker_login_timeout_s", "login_timeout"),
+        ("tracker_idle_timeout_s", "idle"),
+        ("tracker_frame_timeout_s", "too_slow"),
+    ],
+)
+async def test_a_connection_that_is_too_slow_is_ended(
+    migrated_url: str, db: Connection, limit: str, reason: str
+) -> None:
+    async with listening(migrated_url, **{limit: 0.1}) as service:
+        async with linked(teltonika(service)) as link:
+            if reason != "login_timeout":
+                assert await link.ask(login(), 1) == b"\x01"
+            if reason == "too_slow":
+                await link.send(bytes(4))
+            assert await link.is_closed()
+        await ended(service, reason)
+
+
+async def test_a_byte_now_and_then_does_not_keep_a_frame_open(
+    migrated_url: str, db: Connection
+) -> None:
+    async with listening(migrated_url, tracker_frame_timeout_s=0.3) as service:
+        async with logged_in(teltonika(service)) as link:
+            await link.send(bytes(4) + (60_000).to_bytes(4))
+
+            async def hung_up_on() -> bool:
+                try:
+                    await link.send(b"\x08")
+                except ConnectionError:
+                    return True
+                return has_ended(service, "too_slow")
+
+            await eventually(hung_up_on, "the service hangs up")
+        await ended(service, "too_slow")
+
+
+async def test_a_stop_answers_the_frame_in_hand_and_ends_the_idle(
+    trackers: Service, db: Connection
+) -> None:
+    await trackers.provision("356307042440000", "MH2")
+    blocker = await _locked(db)
+    async with (
+        logged_in(teltonika(trackers)) as busy,
+        logged_in(teltonika(trackers), "356307042440000") as idle,
+        mailbox(teltonika(trackers)) as box,
+    ):
+        await busy.send(frame(recent(0)))
+        udp = asyncio.create_task(box.ask(datagram(recent(9))))
+        await eventually(lambda: _waiting(db), "the rows wait for the lock")
+        stopping = asyncio.create_task(trackers.state.listeners.stop())
+        assert await idle.is_closed()
+        await blocker.execute("ROLLBACK")
+        await blocker.close()
+        assert await busy.receive(4) == ONE
+        assert await busy.is_closed()
+        assert (await udp)[-1:] == b"\x01"
+        await stopping
+    assert await stored(db) == 2
+
+
+async def _locked(db: Connection) -> Connection:
+    """A connection that keeps every other one from writing fixes."""
+    address = await db.fetchrow(
+        "SELECT inet_server_port() AS port, current_database() AS name"
+    )
+    assert address is not None
+    blocker: Connection = await asyncpg.connect(
+        f"postgresql://gps@127.0.0.1:{address['port']}/{address['name']}"
+    )
+    await blocker.execute("BEGIN; LOCK TABLE fix IN SHARE MODE")
+    return blocker
+
+
+async def _waiting(db: Connection) -> bool:
+    return bool(
+        await db.fetchval(
+            "SELECT true FROM pg_locks "
+            "WHERE relation = 'fix'::regclass AND NOT granted"
+        )
+    )
