@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: the exit status: 0 clean, 1 failed, 2 wrong input, 3 NOT CHECKED.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["platform"]:
-        return _platform(words[1:])
+    if words[:1] in (["platform"], ["runner"]):
+        return _local(words[0], words[1:])
     options = _parser().parse_args(words)
     try:
         status: int = options.run(options)
@@ -41,11 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _platform(words: Sequence[str]) -> int:
-    # Here, because only its own lock brings what it imports.
+def _local(command: str, words: Sequence[str]) -> int:
+    # Here, because only their own lock brings what these import.
     from delivery.platform import cli as platform
+    from delivery.runner import cli as runner
 
-    return platform.main(words)
+    main = platform.main if command == "platform" else runner.main
+    return main(words)
 
 
 def _dependency_gate(options: argparse.Namespace) -> int:
@@ -106,8 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_dependency_gate(commands)
     _add_advisories(commands)
     _add_locks(commands)
-    # For the help alone; `main` hands its words on before they are parsed.
+    # For the help alone; `main` hands their words on before they are parsed.
     commands.add_parser("platform", help="a container engine, registry and cluster")
+    commands.add_parser("runner", help="pipelines and rollbacks on this machine")
     return parser
 
 
