@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from simulator.drive import DriveOptions, drive
 from simulator.fleet import FleetError, load_fleet
+from simulator.frames import FRAME_FORMATS
 from simulator.load import LoadError, LoadOptions, load
 from simulator.report import Reporter
 from simulator.scene import Scene
@@ -96,6 +97,13 @@ def _add_drive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--connections", type=_whole, default=64, metavar="N", help="default 64"
     )
+    for name in FRAME_FORMATS:
+        parser.add_argument(
+            f"--{name}-port",
+            type=_port,
+            metavar="PORT",
+            help=f"where the service listens for {name}, on the host of --url",
+        )
     parser.add_argument("--status-interval", type=_positive, default=30.0, metavar="S")
     parser.set_defaults(run=_drive)
 
@@ -154,6 +162,11 @@ def _drive(options: argparse.Namespace) -> int:
         duration_s=None if duration is None else duration + options.backfill,
         ledger=options.ledger,
         connections=options.connections,
+        tracker_ports={
+            name: port
+            for name in FRAME_FORMATS
+            if (port := getattr(options, f"{name}_port")) is not None
+        },
         status_interval_s=options.status_interval,
     )
     asyncio.run(drive(drive_options, Reporter()))
@@ -246,6 +259,13 @@ def _positive(text: str) -> float:
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
+
+
+def _port(text: str) -> int:
+    port = _whole(text)
+    if port > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return port
 
 
 def _whole(text: str) -> int:

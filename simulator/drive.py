@@ -1,20 +1,23 @@
-"""Drive a fleet: let trackers record on schedule and send over HTTP."""
+"""Drive a fleet: let trackers record on schedule and send."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
-from simulator.fleet import FleetError, Vehicle
+from simulator.fleet import WITHOUT_TOKEN, FleetError, Vehicle
+from simulator.frames import FrameFormat
 from simulator.ledger import Ledger
 from simulator.lifecycle import run_until_signal
 from simulator.scene import Scene
+from simulator.sockets import SocketTransport
 from simulator.tracker import Sample
 from simulator.uplink import Counts, HttpTransport, Uplink
 
@@ -27,7 +30,8 @@ class DriveOptions:
     """What to drive and how.
 
     ``start`` in Unix seconds: when the trackers begin to record. A start in the past
-    makes them begin with a backlog. ``duration_s`` counts from ``start``; None drives
+    makes them begin with a backlog. ``tracker_ports`` are those of the binary formats,
+    on the host of ``url``. ``duration_s`` counts from ``start``; None drives
     until stopped.
     """
 
@@ -40,6 +44,7 @@ class DriveOptions:
     duration_s: float | None = None
     ledger: Path | None = None
     connections: int = 64
+    tracker_ports: Mapping[FrameFormat, int] = field(default_factory=dict)
     status_interval_s: float = 30.0
 
 
@@ -141,7 +146,7 @@ async def drive(options: DriveOptions, log: Callable[..., None]) -> dict[str, ob
         The closing counts, as in the summary line.
 
     Raises:
-        FleetError: a vehicle has no token.
+        FleetError: a vehicle has no token, or its format no port.
         OSError: the ledger cannot be opened.
     """
     tokens = _tokens(options.vehicles)
@@ -156,13 +161,18 @@ async def drive(options: DriveOptions, log: Callable[..., None]) -> dict[str, ob
     connector = aiohttp.TCPConnector(limit=options.connections)
     with nullcontext() if options.ledger is None else Ledger(options.ledger) as ledger:
         async with aiohttp.ClientSession(connector=connector) as session:
-            transport = HttpTransport(session, options.url)
+            http = HttpTransport(session, options.url)
+            own = {
+                vehicle.device_id: transport
+                for vehicle in options.vehicles
+                if (transport := _own_connection(options, vehicle)) is not None
+            }
             uplinks = [
                 Uplink(
                     vehicle.device_id,
                     vehicle.format,
                     token,
-                    transport,
+                    own.get(vehicle.device_id, http),
                     counts,
                     log=log,
                     ledger=ledger,
@@ -171,19 +181,36 @@ async def drive(options: DriveOptions, log: Callable[..., None]) -> dict[str, ob
             ]
             fleet = Fleet(options, scene, uplinks, counts, log)
             log("started", url=options.url, **fleet.summary())
-            await run_until_signal(fleet.run())
+            try:
+                await run_until_signal(fleet.run())
+            finally:
+                for transport in own.values():
+                    transport.close()
     summary = fleet.summary()
     log("stopped", **summary)
     return summary
 
 
+def _own_connection(options: DriveOptions, vehicle: Vehicle) -> SocketTransport | None:
+    """The connection of a device that does not speak HTTP."""
+    if vehicle.format != "teltonika" and vehicle.format != "gt06":
+        return None
+    port = options.tracker_ports.get(vehicle.format)
+    if port is None:
+        raise FleetError(
+            f"{vehicle.device_id} speaks {vehicle.format}: give --{vehicle.format}-port"
+        )
+    host = urlsplit(options.url).hostname or ""
+    return SocketTransport(host, port, vehicle.format, vehicle.device_id)
+
+
 def _tokens(vehicles: Sequence[Vehicle]) -> list[str]:
     tokens = []
     for index, vehicle in enumerate(vehicles):
-        if vehicle.token is None:
+        if vehicle.token is None and vehicle.format not in WITHOUT_TOKEN:
             raise FleetError(
                 f"vehicles[{index}].token: missing; issue one with "
                 f"POST /v1/devices/{vehicle.device_id}/token"
             )
-        tokens.append(vehicle.token)
+        tokens.append(vehicle.token or "")
     return tokens

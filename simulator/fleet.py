@@ -7,13 +7,16 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from simulator.geo import Place
 
-WireFormat = Literal["native", "osmand", "traccar-json"]
+WireFormat = Literal["native", "osmand", "traccar-json", "teltonika", "gt06"]
 
-WIRE_FORMATS: tuple[WireFormat, ...] = ("native", "osmand", "traccar-json")
+WIRE_FORMATS: tuple[WireFormat, ...] = get_args(WireFormat)
+
+WITHOUT_TOKEN: tuple[WireFormat, ...] = ("teltonika", "gt06")
+"""Formats whose devices are known by their IMEI alone."""
 
 STATES = (
     "planned",
@@ -29,6 +32,7 @@ STATES = (
 """States of a trip, as the transport management system names them."""
 
 DEVICE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+IMEI = re.compile(r"[0-9]{15}")
 VEHICLE_IDENTIFIER = re.compile(r"[A-Z0-9]{1,32}")
 
 
@@ -48,8 +52,8 @@ class Stop:
 class Vehicle:
     """One truck with its tracker.
 
-    ``token`` may be None where nothing is sent; ``source`` and ``destination`` are
-    None without an open trip.
+    ``token`` may be None where nothing is sent, or a format has none; ``source`` and
+    ``destination`` are None without an open trip.
     """
 
     vehicle_identifier: str
@@ -125,7 +129,9 @@ def _vehicle(index: int, row: object) -> Vehicle:
         raise FleetError(f"{where}.token: expected the device token as text, or null")
     return Vehicle(
         vehicle_identifier=_text(where, row, "vehicle_identifier", VEHICLE_IDENTIFIER),
-        device_id=_text(where, row, "device_id", DEVICE_ID),
+        device_id=_text(
+            where, row, "device_id", IMEI if wire_format in WITHOUT_TOKEN else DEVICE_ID
+        ),
         token=token,
         format=cast(WireFormat, wire_format),
         state=state,

@@ -124,7 +124,7 @@ def samples(
     """
     rng = Random(f"tracker|{seed}|{device_id}")
     error = GpsError(rng)
-    power = Power(rng, phone=wire_format != "native")
+    power = Power(rng, phone=wire_format in ("osmand", "traccar-json"))
     clock = start + rng.randrange(interval_s)
     elapsed = float(clock - start)
     last_sent: int | None = None

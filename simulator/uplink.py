@@ -19,6 +19,7 @@ from simulator.tracker import Sample
 from simulator.wire import (
     MAX_BATCH,
     Answered,
+    Frames,
     Refused,
     Reply,
     Request,
@@ -67,7 +68,7 @@ class Transport(Protocol):
     """Sends a request and understands the answer; network trouble is TryLater."""
 
     async def __call__(
-        self, wire_format: WireFormat, request: Request, fixes: int
+        self, wire_format: WireFormat, request: Request | Frames, fixes: int
     ) -> Reply:
         """Send ``request``, which carries ``fixes`` fixes."""
 
@@ -80,9 +81,11 @@ class HttpTransport:
         self._base = base_url.rstrip("/")
 
     async def __call__(
-        self, wire_format: WireFormat, request: Request, fixes: int
+        self, wire_format: WireFormat, request: Request | Frames, fixes: int
     ) -> Reply:
         """Send ``request``, which carries ``fixes`` fixes."""
+        if not isinstance(request, Request):
+            raise TypeError(f"{wire_format} is not sent over HTTP")
         url = URL(self._base + request.path).with_query(list(request.query))
         try:
             async with self._session.request(

@@ -1,7 +1,7 @@
-"""Wire formats: fixes to HTTP requests, and what an answer says about each fix.
+"""Wire formats: fixes to requests, and what an answer says about each fix.
 
 Pure functions. Formats: the service's own JSON batch, OsmAnd's query (speed in
-knots), and the JSON body of Traccar Client 9 and later.
+knots), the JSON body of Traccar Client 9 and later, and the binary ones of ``frames``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from simulator.fleet import WireFormat
+from simulator.frames import encode_frames
 from simulator.tracker import Fix
 
 KNOTS_PER_MS = 3600 / 1852
 """Knots in one metre per second (a knot is 1,852 m per hour)."""
 
-MAX_BATCH: dict[WireFormat, int] = {"native": 50, "osmand": 1, "traccar-json": 50}
+MAX_BATCH: dict[WireFormat, int] = {
+    "native": 50,
+    "osmand": 1,
+    "traccar-json": 50,
+    "teltonika": 25,
+    "gt06": 10,
+}
 """Most fixes of one device that a request of a format carries."""
 
 Verdict = Literal["accepted", "duplicate", "rejected"]
@@ -33,6 +40,13 @@ class Request:
     query: tuple[tuple[str, str], ...]
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Bytes for the TCP connection of one device."""
+
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,9 @@ def native_batch(token: str, fixes: Sequence[Fix]) -> Request:
     )
 
 
-def encode(wire_format: WireFormat, token: str, fixes: Sequence[Fix]) -> Request:
+def encode(
+    wire_format: WireFormat, token: str, fixes: Sequence[Fix]
+) -> Request | Frames:
     """The request that carries ``fixes`` of one device.
 
     Raises:
@@ -113,6 +129,8 @@ def encode(wire_format: WireFormat, token: str, fixes: Sequence[Fix]) -> Request
             f"{wire_format} carries 1 to {MAX_BATCH[wire_format]} fixes, "
             f"not {len(fixes)}"
         )
+    if wire_format == "teltonika" or wire_format == "gt06":
+        return Frames(encode_frames(wire_format, fixes))
     if wire_format == "native":
         return native_batch(token, fixes)
     if wire_format == "osmand":

@@ -33,7 +33,7 @@ def test_a_fleet_file_is_read(fleet_file: Path) -> None:
         ({"device_id": None}, "vehicles[0].device_id"),
         ({"token": 5}, "vehicles[0].token"),
         ({"token": " "}, "vehicles[0].token"),
-        ({"format": "gt06"}, "none of native, osmand, traccar-json"),
+        ({"format": "morse"}, "none of native, osmand, traccar-json"),
         ({"state": "driving"}, "vehicles[0].state"),
         ({"source": "Mumbai"}, "vehicles[0].source: expected an object"),
         ({"source": {**MUMBAI, "name": 3}}, "vehicles[0].source.name"),

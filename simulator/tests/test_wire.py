@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from simulator.fleet import WireFormat
 from simulator.tracker import Fix
-from simulator.wire import Answered, Refused, Reply, TryLater, encode, understand
+from simulator.wire import (
+    Answered,
+    Refused,
+    Reply,
+    Request,
+    TryLater,
+    encode,
+    understand,
+)
 
 FIX = Fix(
     device_id="dev-1",
@@ -34,8 +44,14 @@ PHONE = replace(
 STANDING = replace(PHONE, course_deg=None, speed_ms=0.0, attributes={"motion": False})
 
 
+def http(wire_format: WireFormat, token: str, fixes: Sequence[Fix]) -> Request:
+    request = encode(wire_format, token, fixes)
+    assert isinstance(request, Request)
+    return request
+
+
 def test_native_is_a_json_array_with_metres_per_second() -> None:
-    request = encode("native", "secret", [FIX, STANDING])
+    request = http("native", "secret", [FIX, STANDING])
 
     assert (request.method, request.path) == ("POST", "/v1/positions")
     assert ("Authorization", "Bearer secret") in request.headers
@@ -54,7 +70,7 @@ def test_native_is_a_json_array_with_metres_per_second() -> None:
 
 
 def test_osmand_is_a_query_with_knots() -> None:
-    request = encode("osmand", "secret", [PHONE])
+    request = http("osmand", "secret", [PHONE])
 
     assert (request.method, request.path, request.body) == ("GET", "/v1/osmand", None)
     query = dict(request.query)
@@ -73,11 +89,11 @@ def test_osmand_is_a_query_with_knots() -> None:
         "batt": "42",
         "charge": "true",
     }
-    assert "bearing" not in dict(encode("osmand", "secret", [STANDING]).query)
+    assert "bearing" not in dict(http("osmand", "secret", [STANDING]).query)
 
 
 def test_traccar_client_9_sends_a_json_body() -> None:
-    request = encode("traccar-json", "secret", [PHONE])
+    request = http("traccar-json", "secret", [PHONE])
 
     assert (request.method, request.path) == ("POST", "/v1/osmand")
     assert request.query == (("token", "secret"),)
@@ -103,7 +119,7 @@ def test_traccar_client_9_sends_a_json_body() -> None:
 
 
 def test_traccar_client_sends_a_backlog_as_an_array_and_unknowns_below_zero() -> None:
-    request = encode("traccar-json", "secret", [PHONE, STANDING])
+    request = http("traccar-json", "secret", [PHONE, STANDING])
     locations = json.loads(request.body or b"")["location"]
     assert len(locations) == 2
     assert locations[1]["coords"]["heading"] == -1
