@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,22 @@ from delivery.errors import DeliveryError
 from delivery.verdict import Outcome, Verdict
 
 USAGE_ERROR = 2
+# Commands with a parser of their own. Each is imported when it is called: not every
+# place that runs one command has installed what the others import.
+PACKAGES = {
+    "platform": (
+        "delivery.platform.cli",
+        "a container engine, registry and cluster",
+    ),
+    "runner": (
+        "delivery.runner.cli",
+        "pipelines and rollbacks on this machine",
+    ),
+    "manifests": (
+        "delivery.manifests.cli",
+        "check the Kubernetes manifests",
+    ),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,24 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: the exit status: 0 clean, 1 failed, 2 wrong input, 3 NOT CHECKED.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] in (["platform"], ["runner"]):
-        return _local(words[0], words[1:])
-    options = _parser().parse_args(words)
     try:
-        status: int = options.run(options)
+        if words and words[0] in PACKAGES:
+            status: int = import_module(PACKAGES[words[0]][0]).main(words[1:])
+        else:
+            options = _parser().parse_args(words)
+            status = options.run(options)
     except DeliveryError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     return status
-
-
-def _local(command: str, words: Sequence[str]) -> int:
-    # Here, because only their own lock brings what these import.
-    from delivery.platform import cli as platform
-    from delivery.runner import cli as runner
-
-    main = platform.main if command == "platform" else runner.main
-    return main(words)
 
 
 def _dependency_gate(options: argparse.Namespace) -> int:
@@ -109,8 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_advisories(commands)
     _add_locks(commands)
     # For the help alone; `main` hands their words on before they are parsed.
-    commands.add_parser("platform", help="a container engine, registry and cluster")
-    commands.add_parser("runner", help="pipelines and rollbacks on this machine")
+    for name, (_module, about) in PACKAGES.items():
+        commands.add_parser(name, help=about)
     return parser
 
 

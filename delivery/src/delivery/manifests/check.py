@@ -1,0 +1,35 @@
+"""The check of all manifests: rendered, valid, and within the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from delivery.manifests.deployed import Deployed
+from delivery.manifests.policy import policy_problems
+from delivery.manifests.schemas import schema_problems
+from delivery.pipeline.process import Runner
+from delivery.pipeline.render import render
+
+COMPONENTS = ("gps_ingestion_service", "odoo_addons/tms_management")
+ENVIRONMENTS = ("staging", "production")
+
+
+def read(root: Path, component: str, environment: str, runner: Runner) -> Deployed:
+    """Render both overlays of a component for an environment.
+
+    :raises DeliveryError: kustomize refuses one.
+    """
+    kube = root / component / "kube"
+    return Deployed(
+        environment,
+        render(kube / environment, runner),
+        render(kube / "cloud" / environment, runner),
+    )
+
+
+def problems(deployed: Deployed) -> Iterator[str]:
+    """What is wrong with the manifests of a component in an environment."""
+    for item in deployed.objects:
+        yield from schema_problems(item)
+    yield from (str(problem) for problem in policy_problems(deployed))

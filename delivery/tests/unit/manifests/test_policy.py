@@ -1,0 +1,158 @@
+"""What is in git passes, and each rule refuses the mistake that it is there for."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery.cli import main
+from delivery.errors import DeliveryError
+from delivery.manifests import check
+from delivery.manifests.deployed import Deployed
+from delivery.manifests.policy import RULES, policy_problems
+from delivery.manifests.schemas import schema_problems
+from delivery.pipeline.process import run
+
+from .twins import TWINS, Spoil
+
+pytestmark = pytest.mark.usefixtures("real_kubectl")
+ROOT = Path(__file__).resolve().parents[4]
+PLACES = [
+    (component, environment)
+    for component in check.COMPONENTS
+    for environment in check.ENVIRONMENTS
+]
+
+
+@cache
+def in_git(component: str, environment: str) -> Deployed:
+    return check.read(ROOT, component, environment, run)
+
+
+@pytest.fixture
+def service() -> Deployed:
+    """The GPS service in production, to be spoiled."""
+    return copy.deepcopy(in_git("gps_ingestion_service", "production"))
+
+
+@pytest.mark.parametrize(("component", "environment"), PLACES)
+def test_what_is_in_git_keeps_every_rule(component: str, environment: str) -> None:
+    assert list(policy_problems(in_git(component, environment))) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil"),
+    [pytest.param(rule, spoil, id=f"{rule}: {what}") for rule, what, spoil in TWINS],
+)
+def test_a_mistake_is_refused_by_its_own_rule(
+    service: Deployed, rule: str, spoil: Spoil
+) -> None:
+    spoil(service)
+    assert {problem.rule for problem in policy_problems(service)} == {rule}
+
+
+def test_every_rule_has_a_mistake_that_it_refuses() -> None:
+    assert {rule for rule, _what, _spoil in TWINS} == set(RULES)
+
+
+def test_what_has_one_pod_by_design_needs_no_spread_and_no_budget() -> None:
+    odoo = copy.deepcopy(in_git("odoo_addons/tms_management", "production"))
+    cron = next(i for i in odoo.workloads if i["metadata"]["name"] == "tms-odoo-cron")
+    assert cron["spec"]["strategy"]["type"] == "Recreate"
+    assert not [p for p in policy_problems(odoo) if "cron" in p.what]
+    cron["spec"]["strategy"] = {"type": "RollingUpdate"}
+    assert {problem.rule for problem in policy_problems(odoo)} == {
+        "spread",
+        "disruption-budget",
+    }
+
+
+def _deployment(deployed: Deployed) -> dict[str, Any]:
+    return next(item for item in deployed.portable if item["kind"] == "Deployment")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"replica": 2}, "'replica' was unexpected"),
+        ({"replicas": "2"}, "spec.replicas: '2' is not of type 'integer'"),
+    ],
+)
+def test_what_does_not_fit_the_schema_is_refused(
+    service: Deployed, change: dict[str, object], says: str
+) -> None:
+    item = _deployment(service)
+    assert list(schema_problems(item)) == []
+    item["spec"].update(change)
+    (problem,) = schema_problems(item)
+    assert problem.startswith("Deployment gps-ingestion-service: ")
+    assert says in problem
+
+
+def test_a_kind_that_nobody_knows_is_refused(service: Deployed) -> None:
+    item = _deployment(service)
+    item["apiVersion"] = "apps/v1beta1"
+    (problem,) = schema_problems(item)
+    assert "has no apps/v1beta1" in problem
+
+
+def test_both_overlays_are_judged_by_schema_and_policy(service: Deployed) -> None:
+    service.cloud[0]["odd"] = 1
+    _deployment(service)["metadata"]["namespace"] = "default"
+    schema, policy = check.problems(service)
+    assert "'odd' was unexpected" in schema
+    assert policy.endswith("is in default [namespace]")
+
+
+def _repository(folder: Path) -> Path:
+    for component in check.COMPONENTS:
+        shutil.copytree(ROOT / component / "kube", folder / component / "kube")
+    return folder
+
+
+def test_the_command_is_clean_on_what_is_in_git(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["manifests", str(ROOT)]) == 0
+    assert "manifests: CLEAN" in capsys.readouterr().out
+
+
+def test_the_command_names_what_is_wrong_and_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = _repository(tmp_path)
+    base = root / "gps_ingestion_service/kube/base/deployment.yaml"
+    text = base.read_text()
+    base.write_text(text.replace("runAsNonRoot: true", "runAsNonRoot: false"))
+    assert main(["manifests", str(root)]) == 1
+    said = capsys.readouterr().out
+    for environment in check.ENVIRONMENTS:
+        assert f"gps_ingestion_service {environment}: gps-ingestion-service" in said
+    assert "manifests: FAILED: 2 problems" in said
+
+
+def test_an_overlay_that_does_not_render_ends_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = _repository(tmp_path)
+    (root / "gps_ingestion_service/kube/base/service.yaml").unlink()
+    assert main(["manifests", str(root)]) == 2
+    assert "service.yaml" in capsys.readouterr().err
+
+
+def test_without_kubectl_nothing_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["manifests", str(ROOT)]) == 3
+    assert "manifests: NOT CHECKED: kubectl" in capsys.readouterr().out
+
+
+def test_an_error_of_kustomize_says_which_overlay(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError, match="kube/staging"):
+        check.read(tmp_path, "gps_ingestion_service", "staging", run)

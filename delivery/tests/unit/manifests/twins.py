@@ -1,0 +1,248 @@
+"""Mistakes, each of which one rule must refuse: a healthy deployment is spoiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from delivery.manifests.deployed import Deployed, pod_spec
+
+Object = dict[str, Any]
+Spoil = Callable[[Deployed], object]
+
+
+def _pod(deployed: Deployed) -> Object:
+    return pod_spec(deployed.workloads[0])
+
+
+def _job(deployed: Deployed) -> Object:
+    return pod_spec(next(item for item in deployed.pods if item["kind"] == "Job"))
+
+
+def _box(deployed: Deployed) -> Object:
+    box: Object = _pod(deployed)["containers"][0]
+    return box
+
+
+def _named(items: list[Object], kind: str) -> Object:
+    return next(item for item in items if item["kind"] == kind)
+
+
+def _image(new: str) -> Spoil:
+    return lambda deployed: _box(deployed).update(image=new)
+
+
+def _variable(**variable: object) -> Spoil:
+    return lambda deployed: _box(deployed).setdefault("env", []).append(variable)
+
+
+def _setting(key: str, value: str) -> Spoil:
+    def spoil(deployed: Deployed) -> None:
+        _named(deployed.portable, "ConfigMap")["data"][key] = value
+
+    return spoil
+
+
+def _security(**context: object) -> Spoil:
+    return lambda deployed: _box(deployed)["securityContext"].update(context)
+
+
+def _without_security(deployed: Deployed) -> None:
+    del _job(deployed)["containers"][0]["securityContext"]
+
+
+def _secret(deployed: Deployed) -> None:
+    deployed.portable.append(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "odd", "namespace": deployed.namespace},
+            "data": {"file": "eA=="},
+        }
+    )
+
+
+def _other_environment(deployed: Deployed) -> None:
+    source = _named(deployed.cloud, "ExternalSecret")["spec"]["dataFrom"][0]
+    source["extract"]["key"] = "tms/elsewhere/gps"
+
+
+def _no_external_secret(deployed: Deployed) -> None:
+    deployed.cloud.remove(_named(deployed.cloud, "ExternalSecret"))
+
+
+def _same_probe(deployed: Deployed) -> None:
+    box = _box(deployed)
+    box["readinessProbe"]["httpGet"] = dict(box["livenessProbe"]["httpGet"])
+
+
+def _spread(change: Callable[[list[Object]], object]) -> Spoil:
+    return lambda deployed: change(_pod(deployed)["topologySpreadConstraints"])
+
+
+def _budget(deployed: Deployed) -> Object:
+    return _named(deployed.cloud, "PodDisruptionBudget")
+
+
+def _another_budget(deployed: Deployed) -> None:
+    deployed.cloud.append(_budget(deployed))
+
+
+def _budget_of_nothing(deployed: Deployed) -> None:
+    _another_budget(deployed)
+    metadata = {"name": "odd", "namespace": deployed.namespace}
+    selector = {"matchLabels": {"app.kubernetes.io/name": "somebody-else"}}
+    spec = {"maxUnavailable": 1, "selector": selector}
+    deployed.cloud[-1] = {**_budget(deployed), "metadata": metadata, "spec": spec}
+
+
+DIGEST = "sha256:" + "a1" * 32
+ZERO = "sha256:" + "0" * 64
+
+#: Rule, what is wrong, and how it comes about.
+TWINS: tuple[tuple[str, str, Spoil], ...] = (
+    (
+        "namespace",
+        "in another environment",
+        lambda d: d.portable[0]["metadata"].update(namespace="default"),
+    ),
+    (
+        "namespace",
+        "in the cloud overlay, in none",
+        lambda d: d.cloud[0]["metadata"].pop("namespace"),
+    ),
+    (
+        "non-root",
+        "the pod does not say so",
+        lambda d: _pod(d)["securityContext"].pop("runAsNonRoot"),
+    ),
+    (
+        "non-root",
+        "the job runs as root",
+        lambda d: _job(d)["securityContext"].update(runAsUser=0),
+    ),
+    ("non-root", "a container takes it back", _security(runAsNonRoot=False)),
+    ("non-root", "a container is root", _security(runAsUser=0)),
+    (
+        "non-root",
+        "any system call",
+        lambda d: _pod(d)["securityContext"].pop("seccompProfile"),
+    ),
+    (
+        "read-only",
+        "a root file system to write to",
+        _security(readOnlyRootFilesystem=False),
+    ),
+    ("read-only", "the job's container says nothing", _without_security),
+    ("read-only", "may gain rights", _security(allowPrivilegeEscalation=True)),
+    ("read-only", "privileged", _security(privileged=True)),
+    (
+        "read-only",
+        "a capability is added",
+        _security(capabilities={"drop": ["ALL"], "add": ["NET_ADMIN"]}),
+    ),
+    ("read-only", "the host's network", lambda d: _pod(d).update(hostNetwork=True)),
+    (
+        "read-only",
+        "the host's files",
+        lambda d: _pod(d)["volumes"].append({"name": "odd", "hostPath": {"path": "/"}}),
+    ),
+    (
+        "limits",
+        "no limit of memory",
+        lambda d: _box(d)["resources"]["limits"].pop("memory"),
+    ),
+    (
+        "limits",
+        "no request of CPU",
+        lambda d: _box(d)["resources"]["requests"].pop("cpu"),
+    ),
+    (
+        "limits",
+        "the init container has none",
+        lambda d: _pod(d)["initContainers"][0].pop("resources"),
+    ),
+    (
+        "probes",
+        "never asked whether it is alive",
+        lambda d: _box(d).pop("livenessProbe"),
+    ),
+    ("probes", "no time to start", lambda d: _box(d).pop("startupProbe")),
+    ("probes", "ready as soon as it is alive", _same_probe),
+    ("digest", "latest", _image("gps-ingestion-service:latest")),
+    ("digest", "no tag, which means latest", _image("gps-ingestion-service")),
+    ("digest", "a tag", _image("gps-ingestion-service:v1.2.3")),
+    (
+        "digest",
+        "a tag beside the digest",
+        _image(f"gps-ingestion-service:latest@{ZERO}"),
+    ),
+    ("digest", "a real digest in git", _image(f"gps-ingestion-service@{DIGEST}")),
+    (
+        "digest",
+        "the init container's",
+        lambda d: _pod(d)["initContainers"][0].update(image="busybox:1"),
+    ),
+    ("no-secret-values", "a Secret in git", _secret),
+    (
+        "no-secret-values",
+        "a password in the settings",
+        _setting("DB_PASSWORD", "hunter2"),
+    ),
+    (
+        "no-secret-values",
+        "credentials in an address",
+        _setting("GPS_DATABASE", "postgresql://gps:hunter2@gps-db/gps"),
+    ),
+    (
+        "no-secret-values",
+        "a token in the environment",
+        _variable(name="GPS_ADMIN_TOKEN", value="hunter2"),
+    ),
+    (
+        "no-secret-values",
+        "a Secret's key in the environment",
+        _variable(
+            name="X", valueFrom={"secretKeyRef": {"name": "gps-secrets", "key": "x"}}
+        ),
+    ),
+    (
+        "no-secret-values",
+        "a whole Secret as the environment",
+        lambda d: _box(d)["envFrom"].append({"secretRef": {"name": "gps-secrets"}}),
+    ),
+    ("synced-secrets", "of another environment", _other_environment),
+    ("synced-secrets", "mounted, and made by nobody", _no_external_secret),
+    (
+        "no-api-token",
+        "the default of Kubernetes",
+        lambda d: _pod(d).pop("automountServiceAccountToken"),
+    ),
+    ("spread", "on one node", _spread(lambda found: found.pop())),
+    (
+        "spread",
+        "counts the pods of others",
+        _spread(
+            lambda found: found[0]["labelSelector"]["matchLabels"].update(
+                {"app.kubernetes.io/component": "other"}
+            )
+        ),
+    ),
+    (
+        "spread",
+        "counts no pods",
+        _spread(lambda found: found[0].pop("labelSelector")),
+    ),
+    (
+        "disruption-budget",
+        "none",
+        lambda d: d.cloud.remove(_budget(d)),
+    ),
+    ("disruption-budget", "two for one pod", _another_budget),
+    ("disruption-budget", "for pods that are not there", _budget_of_nothing),
+    (
+        "disruption-budget",
+        "lets no node be drained",
+        lambda d: _budget(d)["spec"].update(maxUnavailable=0),
+    ),
+)
