@@ -5,12 +5,15 @@ PYTHON ?= python3
 DEVTOOLS := $(PYTHON) -m devtools
 ARGS ?=
 ONLY ?=
+COMPONENT ?=
+TARGET ?= previous
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets run stop status reset test lint audit lock test-18
+.PHONY: help setup assets run stop status reset test lint audit lock test-18 \
+	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-down
 
 help: ## show this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## virtualenvs, Odoo, front-end files, database template
 	@$(DEVTOOLS) setup
@@ -44,3 +47,18 @@ lock: ## compile the requirements anew (ARGS=--upgrade)
 
 test-18: ## the addon's tests on Odoo 18.0 (ODOO_HOME=/path/to/its/source)
 	@$(DEVTOOLS) test-18
+
+pipeline: ## both delivery pipelines on this machine, as root (ARGS="--approve-as NAME")
+	@$(DEVTOOLS) pipeline gps odoo $(ARGS)
+
+pipeline-gps: ## pl-gps-001 alone
+	@$(DEVTOOLS) pipeline gps $(ARGS)
+
+pipeline-odoo: ## pl-odoo-001 alone
+	@$(DEVTOOLS) pipeline odoo $(ARGS)
+
+pipeline-rollback: ## production back (COMPONENT=tms-odoo, TARGET=previous)
+	@$(DEVTOOLS) pipeline-rollback "$(COMPONENT)" --target "$(TARGET)" $(ARGS)
+
+pipeline-down: ## the local platform down; proves that the machine is as before
+	@$(DEVTOOLS) pipeline-down

@@ -29,6 +29,8 @@ from devtools.provision import provision
 from devtools.templates import TemplateStore
 
 SHELL = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
+# PostgreSQL comes with the service's.
+VENVS = ("odoo", "gps")
 LOG_PROBLEMS = 4
 
 
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     layout = Layout.discover()
     try:
-        provision(layout, with_tests=True)
+        provision(layout, with_tests=True, venvs=VENVS)
         if arguments[0] == "--prepare":
             TemplateStore(layout, locate_odoo(layout)).ensure(print)
             return 0

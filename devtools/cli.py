@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from devtools import run_commands
+from devtools import pipeline_commands, run_commands
 from devtools.addon_tests import run_addon_tests
 from devtools.assets import ensure_assets
 from devtools.checks.commands import add_commands
@@ -82,6 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     add("stop", run_commands.stop, "end everything that `run` started")
     add("status", run_commands.status, "show what runs, where, and the logins")
     add_commands(add)
+    for name, action, about in (
+        ("pipeline", pipeline_commands.pipeline, "run the delivery pipelines here"),
+        ("pipeline-rollback", pipeline_commands.rollback, "roll production back here"),
+    ):
+        command = add(name, action, about)
+        command.add_argument(
+            "words",
+            nargs=argparse.REMAINDER,
+            metavar="COMPONENT ...",
+            help="gps, odoo or both, then options of `python -m delivery runner`",
+        )
+    add("pipeline-down", pipeline_commands.down, "take the local platform down")
     add("reset", run_commands.reset, "stop, and delete the instance with its data")
     return parser
 

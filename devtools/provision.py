@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from devtools.assets import ensure_assets
 from devtools.layout import VENV_NAMES, Layout
@@ -23,20 +24,25 @@ def provision(
     *,
     with_tests: bool,
     fresh_data: bool = False,
+    venvs: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Bring the checkout to where it can run; what is done already is skipped.
 
     :param with_tests: also what only the tests need.
+    :param venvs: make only these virtualenvs, at least odoo and gps.
     :param fresh_data: also make the database template again if it is older than a day.
     :raises DevtoolsError: when a step fails; it leaves nothing half-made.
     """
     progress = progress or Progress(sys.stdout)
     with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
-        run_steps(_steps(layout, with_tests, fresh_data), progress)
+        names = venvs or (VENV_NAMES if with_tests else RUN_VENVS)
+        run_steps(_steps(layout, with_tests, fresh_data, names), progress)
 
 
-def _steps(layout: Layout, with_tests: bool, fresh_data: bool) -> list[Step]:
+def _steps(
+    layout: Layout, with_tests: bool, fresh_data: bool, venvs: Sequence[str]
+) -> list[Step]:
     def machine(report: Report) -> bool:
         return check_machine(layout, with_tests, report)
 
@@ -63,7 +69,7 @@ def _steps(layout: Layout, with_tests: bool, fresh_data: bool) -> list[Step]:
     needed = ("virtualenv odoo", "virtualenv gps", "odoo", "assets")
     return [
         Step("machine", machine),
-        *(venv(name) for name in (VENV_NAMES if with_tests else RUN_VENVS)),
+        *(venv(name) for name in venvs),
         Step("odoo", odoo, ("machine",)),
         Step("assets", assets, ("machine",)),
         Step("database template", template, needed),

@@ -103,7 +103,12 @@ def ensure_shared_venv(
         _check_override(name, layout.venv(name))
         return layout.venv(name)
     wanted = replace(plan(layout, name), editable=None)
-    folder = layout.cache / "venvs" / ".store" / f"shared-{name}-{wanted.digest}"
+    store = layout.cache / "venvs" / ".store"
+    own = store / f"{name}-{wanted.digest}"
+    if (own / "complete").is_file():
+        # The checkout's own, of the same locks and with no project in it.
+        return own
+    folder = store / f"shared-{name}-{wanted.digest}"
     with exclusive(folder.with_suffix(".lock"), f"makes the virtualenv {name}"):
         if not (folder / "complete").is_file():
             _make(wanted, folder, layout.logs / f"setup-venv-{name}.log", report)

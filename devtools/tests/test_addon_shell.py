@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,9 +67,12 @@ def provisioned(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> list[Layout]
     """What was provisioned, in place of doing it."""
     done: list[Layout] = []
     monkeypatch.setattr(Layout, "discover", classmethod(lambda cls: layout))
-    monkeypatch.setattr(
-        addon_shell, "provision", lambda where, with_tests: done.append(where)
-    )
+
+    def note(where: Layout, with_tests: bool, venvs: Sequence[str]) -> None:
+        assert set(venvs) == {"odoo", "gps"}
+        done.append(where)
+
+    monkeypatch.setattr(addon_shell, "provision", note)
     return done
 
 
@@ -87,7 +90,7 @@ def test_runs_a_script_by_name(provisioned: list[Layout], tmp_path: Path) -> Non
 def test_what_cannot_be_prepared_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(where: Layout, with_tests: bool) -> None:
+    def fail(where: Layout, with_tests: bool, venvs: Sequence[str]) -> None:
         raise DevtoolsError("no Odoo yet", "run `make setup`")
 
     monkeypatch.setattr(addon_shell, "provision", fail)

@@ -9,7 +9,7 @@ import pytest
 
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
-from devtools.venvs import ensure_shared_venv
+from devtools.venvs import ensure_shared_venv, ensure_venv
 
 
 def quiet(text: str) -> None:
@@ -57,3 +57,16 @@ def test_a_ready_made_one_is_taken(
     monkeypatch.setenv("TMS_VENV_GPS", str(tmp_path / "nothing"))
     with pytest.raises(DevtoolsError, match="is no virtualenv"):
         ensure_shared_venv(layout, "gps", quiet)
+
+
+def test_the_checkout_s_own_is_shared_where_no_project_is_in_it(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("TMS_VENV_DELIVERY", raising=False)
+    here = checkout(layout, tmp_path, "a")
+    (here.root / "delivery").mkdir()
+    for lock in ("requirements.txt", "requirements-dev.txt"):
+        (here.root / "delivery" / lock).write_text("")
+    ensure_venv(here, "delivery", quiet)
+    shared = ensure_shared_venv(here, "delivery", quiet)
+    assert shared == here.venv("delivery").resolve()

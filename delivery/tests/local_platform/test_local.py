@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import dns.message
@@ -187,12 +188,20 @@ def test_down_touches_nothing_when_nothing_is_up(machine: Machine) -> None:
     assert machine.calls == []
 
 
-def test_only_one_command_works_at_a_time(machine: Machine) -> None:
+def test_a_second_command_waits_for_the_first(machine: Machine) -> None:
+    waiting = Event()
+    machine.platform.steps.note = lambda text: (  # type: ignore[method-assign]
+        waiting.set() if "at work: waiting" in text else None
+    )
     machine.platform.layout.root.mkdir(parents=True)
+    second = Thread(target=machine.platform.up)
     with (machine.platform.layout.root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(PlatformError, match="is at work"):
-            machine.platform.up()
+        second.start()
+        assert waiting.wait(10)
+        assert machine.calls == []
+    second.join()
+    assert machine.calls[0] == "Packages.install"
 
 
 def test_a_full_disk_is_refused(

@@ -207,10 +207,9 @@ class LocalPlatform:
         with (self.layout.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise PlatformError(
-                    "another `platform up` or `down` is at work: wait for it"
-                ) from error
+            except BlockingIOError:
+                self.steps.note("another `platform up` or `down` is at work: waiting")
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _remember_machine(self) -> None:

@@ -38,7 +38,7 @@ def build_parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="approve in this name, recorded as scripted; without it you are asked",
     )
     run = commands.add_parser("run", parents=[shared], help="run pipelines")
-    run.add_argument("components", nargs="*", type=_component, metavar="COMPONENT")
+    run.add_argument("components", nargs="+", type=_component, metavar="COMPONENT")
     run.add_argument("--ref", default=MAIN, help="full ref (default: %(default)s)")
     run.add_argument("--event", default="", choices=["", "push", "workflow_dispatch"])
     run.add_argument(
@@ -106,9 +106,8 @@ def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
     local = LocalRun(repository, machine, platform, _settings(options))
     if options.command == "rollback":
         return local.rollback(options.component, options.target)
-    chosen = options.components or COMPONENTS
     # Each runs whatever became of the other.
-    return all([local.pipeline(component) for component in chosen])
+    return all([local.pipeline(component) for component in options.components])
 
 
 def _settings(options: argparse.Namespace) -> Settings:

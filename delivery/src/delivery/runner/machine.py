@@ -74,6 +74,8 @@ class Machine:
             **kept,
             **self.platform,
             "LANG": "C.UTF-8",
+            # act gives steps a terminal; their logs are files.
+            "NO_COLOR": "1",
             "PATH": self._path(),
             "RELEASES_DIR": str(self.releases),
             "TMS_CACHE_DIR": str(self.cache),
