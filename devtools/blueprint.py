@@ -167,6 +167,8 @@ class Blueprint:
             {
                 "GPS_SECRETS_DIR": str(self.secrets_folder),
                 "GPS_ODOO_URL": self.odoo_url,
+                "GPS_TELTONIKA_PORT": str(self.ports.teltonika),
+                "GPS_GT06_PORT": str(self.ports.gt06),
             }
         )
 
@@ -185,6 +187,8 @@ class Blueprint:
         drive = self.drive
         command = [str(self.layout.python("integration")), "-m", "simulator", "drive"]
         command += ["--fleet", str(self.folder / "fleet.json"), "--url", self.gps_url]
+        command += ["--teltonika-port", str(self.ports.teltonika)]
+        command += ["--gt06-port", str(self.ports.gt06)]
         command += ["--seed", str(drive.seed), "--speedup", f"{drive.speedup:g}"]
         return ProgramService(
             name="simulator",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from devtools.odoo_server import write_private
 from devtools.waiting import wait_until
 from devtools.web import GpsAdminClient, OdooClient
 
-# Every format that a vehicle of the fleet can speak, dealt out in turn.
-FORMATS = ("native", "osmand", "traccar-json")
+# Every format that a device of the fleet can speak, dealt out in turn: an IMEI is that
+# of a mounted tracker, any other id that of a phone.
+TRACKER_FORMATS = ("teltonika", "native", "gt06")
+PHONE_FORMATS = ("osmand", "traccar-json")
+_IMEI = re.compile(r"[0-9]{15}")
 PUBLISH_TIMEOUT_S = 90.0
 
 
@@ -46,7 +50,7 @@ def write_fleet(
                 "vehicle_identifier": lane["vehicle_identifier"],
                 "device_id": device,
                 "token": tokens[device],
-                "format": FORMATS[number % len(FORMATS)],
+                "format": _format(device, number),
                 "state": lane["state"],
                 "source": lane["source"],
                 "destination": lane["destination"],
@@ -54,6 +58,11 @@ def write_fleet(
         )
     write_private(fleet_file, json.dumps({"vehicles": vehicles}, indent=1))
     return {lane["device_id"]: tokens[lane["device_id"]] for lane in lanes}
+
+
+def _format(device_id: str, number: int) -> str:
+    formats = TRACKER_FORMATS if _IMEI.fullmatch(device_id) else PHONE_FORMATS
+    return formats[number % len(formats)]
 
 
 def read_tokens(fleet_file: Path) -> dict[str, str]:

@@ -58,7 +58,8 @@ class Instance:
 
     :param name: of its folder.
     :param ports: where its services listen; by default where they do if they run, else
-        where ``TMS_PG_PORT``, ``TMS_ODOO_PORT`` and ``TMS_GPS_PORT`` say.
+        where ``TMS_PG_PORT``, ``TMS_ODOO_PORT``, ``TMS_GPS_PORT`` and the variables of
+        the tracker ports say.
     :param tree: the Odoo to run; by default the one that ``make setup`` found.
     :param durable: PostgreSQL's commits reach the disk. Never False for ``make run``,
         fault tests and benchmarks.
@@ -249,9 +250,14 @@ class Instance:
             self.start_simulator(drive)
 
     def _check_ports(self) -> None:
-        for service in ("postgres", "odoo", "gps"):
+        for service, more in (
+            ("postgres", ()),
+            ("odoo", ()),
+            ("gps", ("teltonika", "gt06")),
+        ):
             if not self.is_running(service):
-                self.ports.require_free(service)
+                for port in (service, *more):
+                    self.ports.require_free(port)
 
     def _update_addon(self) -> None:
         state, digest = self._require_state(), addon_digest(self.layout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -21,11 +22,15 @@ class Ports:
     postgres: int = 54320
     odoo: int = 8069
     gps: int = 8070
+    teltonika: int = 5027
+    gt06: int = 5023
 
     VARIABLES: ClassVar[dict[str, str]] = {
         "postgres": "TMS_PG_PORT",
         "odoo": "TMS_ODOO_PORT",
         "gps": "TMS_GPS_PORT",
+        "teltonika": "TMS_TELTONIKA_PORT",
+        "gt06": "TMS_GT06_PORT",
     }
 
     @classmethod
@@ -46,13 +51,12 @@ class Ports:
 
     @classmethod
     def free(cls) -> Ports:
-        """Three ports that nothing listens on at this moment."""
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            numbers = []
-            for probe in (one, two, three):
+        """Ports that nothing listens on at this moment."""
+        with ExitStack() as held:
+            probes = [held.enter_context(socket.socket()) for _ in cls.VARIABLES]
+            for probe in probes:
                 probe.bind((LOOPBACK, 0))
-                numbers.append(int(probe.getsockname()[1]))
-        return cls(*numbers)
+            return cls(*(int(probe.getsockname()[1]) for probe in probes))
 
     def require_free(self, service: str) -> None:
         """Refuse a busy port with a line that names its holder.

@@ -90,7 +90,10 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("TMS_PG_PORT", "6000")
     monkeypatch.delenv("TMS_ODOO_PORT", raising=False)
     monkeypatch.setenv("TMS_GPS_PORT", "6001")
-    assert Ports.from_environment() == Ports(postgres=6000, odoo=8069, gps=6001)
+    monkeypatch.setenv("TMS_TELTONIKA_PORT", "6002")
+    assert Ports.from_environment() == Ports(
+        postgres=6000, odoo=8069, gps=6001, teltonika=6002, gt06=5023
+    )
     monkeypatch.setenv("TMS_GPS_PORT", "6000")
     with pytest.raises(DevtoolsError, match="two services have the same port"):
         Ports.from_environment()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from devtools.errors import DevtoolsError
-from devtools.fleet import write_fleet
+from devtools.fleet import PHONE_FORMATS, TRACKER_FORMATS, write_fleet
 from devtools.instance import Instance
 from devtools.ports import Ports
 from devtools.waiting import wait_until
@@ -43,6 +45,34 @@ def test_trackers_that_are_never_published_are_told(
             started.fleet_file,
             publish=lambda: None,
         )
+
+
+def test_a_device_speaks_what_its_id_says_that_it_is(started: Instance) -> None:
+    lanes = started.odoo_client("dispatcher").call("tms.trip", "get_lanes")
+    trackers = ["867259040110003", "867259040117917", "867259040125837"]
+
+    class Odoo:
+        def call(self, model: str, method: str) -> list[dict[str, object]]:
+            ids = [*trackers, "phone-1"]
+            return [{**lanes[0], "device_id": device_id} for device_id in ids]
+
+    class Gps:
+        def devices(self) -> dict[str, dict[str, bool]]:
+            return {name: {"has_token": False} for name in [*trackers, "phone-1"]}
+
+        def issue_token(self, device_id: str) -> str:
+            return f"token of {device_id}"
+
+    write_fleet(
+        Odoo(),  # type: ignore[arg-type]
+        Gps(),  # type: ignore[arg-type]
+        started.fleet_file,
+        publish=lambda: None,
+    )
+    vehicles = json.loads(started.fleet_file.read_text())["vehicles"]
+    spoken = [vehicle["format"] for vehicle in vehicles]
+    assert sorted(spoken[:3]) == sorted(TRACKER_FORMATS)
+    assert spoken[3] in PHONE_FORMATS
 
 
 def test_an_odoo_without_trackers_is_told(started: Instance) -> None:

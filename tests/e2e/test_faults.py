@@ -33,6 +33,8 @@ class Fleet:
         ledger.touch()
         command = [sys.executable, "-m", "simulator", "drive", "--seed", "11"]
         command += ["--fleet", str(tms.fleet_file), "--url", tms.urls.gps]
+        command += ["--teltonika-port", str(tms.ports.teltonika)]
+        command += ["--gt06-port", str(tms.ports.gt06)]
         command += ["--interval", "1", "--ledger", str(ledger)]
         self.process = subprocess.Popen(command, cwd=tms.layout.root)
 
