@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -48,7 +49,10 @@ def test_the_names_that_overlays_rely_on_are_there(staging: Objects) -> None:
 
 
 def test_secrets_hold_the_entries_of_secrets_manager(staging: Objects) -> None:
-    assert staging["Secret", "gps-secrets"]["stringData"] == VALUES["gps"]
+    data = staging["Secret", "gps-secrets"]["data"]
+    assert {key: b64decode(value).decode() for key, value in data.items()} == (
+        VALUES["gps"]
+    )
 
 
 def test_both_services_reach_the_one_database(staging: Objects) -> None:

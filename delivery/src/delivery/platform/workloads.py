@@ -7,6 +7,7 @@ names stand for EKS, External Secrets, EFS and RDS.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -149,10 +150,13 @@ def claim(environment: str, name: str, mode: str, built: bool) -> Manifest:
 
 
 def secret(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
-    """Return a Secret whose keys are file names."""
-    return _object(
-        "v1", "Secret", name, namespace, type="Opaque", stringData=dict(values)
-    )
+    """Return a Secret whose keys are file names.
+
+    Not as `stringData`: applied again without a key, that would leave the key's value
+    in place, and a key that was rotated away would go on opening the door.
+    """
+    data = {key: b64encode(text.encode()).decode() for key, text in values.items()}
+    return _object("v1", "Secret", name, namespace, type="Opaque", data=data)
 
 
 def secrets_of(
