@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from delivery.platform import aws as module
-from delivery.platform.aws import Aws, lifecycle_policy, new_secrets
+from delivery.platform.aws import Aws, lifecycle_policy
 from delivery.platform.layout import Layout, Network
 from delivery.platform.processes import Processes
+from delivery.secret_entries import ENVIRONMENTS, new_secrets
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -68,16 +71,21 @@ def random_values(environment: str) -> set[str]:
 
 
 def test_no_two_environments_share_a_secret() -> None:
-    staging, production = map(random_values, module.ENVIRONMENTS)
+    staging, production = map(random_values, ENVIRONMENTS)
     assert staging.isdisjoint(production)
 
 
-def test_versions_and_releases_are_selected_before_the_last_twenty() -> None:
+def test_what_is_protected_is_selected_before_the_last_twenty() -> None:
     rules = json.loads(lifecycle_policy())["rules"]
     patterns = [rule["selection"].get("tagPatternList") for rule in rules]
-    assert patterns == [["v*"], ["released-*"], None]
-    assert rules[2]["selection"]["countNumber"] == 20
-    assert [rule["rulePriority"] for rule in rules] == [1, 2, 3]
+    assert patterns == [["v*"], ["released-*"], ["sha256-*"], None]
+    assert rules[3]["selection"]["countNumber"] == 20
+    assert [rule["rulePriority"] for rule in rules] == [1, 2, 3, 4]
+
+
+def test_the_registry_on_aws_has_the_same_lifecycle() -> None:
+    policy = ROOT / "terraform/modules/registry/lifecycle-policy.json"
+    assert json.loads(policy.read_text()) == json.loads(lifecycle_policy())
 
 
 def test_tools_are_pointed_at_the_emulation_with_no_real_key(

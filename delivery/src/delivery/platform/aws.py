@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from delivery.platform.commands import wait_until
 from delivery.platform.layout import Layout, Network
 from delivery.platform.processes import Processes
+from delivery.secret_entries import ENVIRONMENTS, new_secrets
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 REGION = "eu-central-1"
 #: Images that the lifecycle keeps besides tagged versions and releases.
 KEPT_IMAGES = 20
-ENVIRONMENTS = ("staging", "production")
+#: Tags that keep an image, or a signature, for good.
+PROTECTED_TAGS = ("v*", "released-*", "sha256-*")
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ def lifecycle_policy() -> str:
 
     ECR has no rule that keeps. An image that a rule of higher priority selects is
     safe from later ones, so the rules for `v*` and `released-*` select everything
-    that they protect and expire nothing within a century of images.
+    that they protect and expire nothing within a century of images. Signatures, tagged
+    `sha256-<digest>`, are safe in the same way, so that they do not count as images.
+    Terraform's registry has the same policy.
     """
     protect = {"countType": "imageCountMoreThan", "countNumber": 10_000}
     rules: list[dict[str, Any]] = []
-    for priority, pattern in enumerate(("v*", "released-*"), start=1):
+    for priority, pattern in enumerate(PROTECTED_TAGS, start=1):
         selection = {"tagStatus": "tagged", "tagPatternList": [pattern], **protect}
         rules.append(_expire(priority, f"keep {pattern}", selection))
     newest = {
@@ -76,7 +79,8 @@ def lifecycle_policy() -> str:
         "countType": "imageCountMoreThan",
         "countNumber": KEPT_IMAGES,
     }
-    rules.append(_expire(3, f"keep the last {KEPT_IMAGES}", newest))
+    last = len(rules) + 1
+    rules.append(_expire(last, f"keep the last {KEPT_IMAGES}", newest))
     return json.dumps({"rules": rules})
 
 
@@ -89,40 +93,6 @@ def _expire(
         "selection": selection,
         "action": {"type": "expire"},
     }
-
-
-def secret_name(environment: str, component: str) -> str:
-    """Return the name of an entry in Secrets Manager."""
-    return f"tms/{environment}/{component}"
-
-
-def new_secrets(environment: str) -> dict[str, dict[str, str]]:
-    """Return fresh values for one environment, by component.
-
-    Keys are the file names that the workloads read below their secrets folder.
-    The two components share the key of the signed calls and the admin token.
-    """
-    hmac_secret, admin_token = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
-    gps_password = secrets.token_urlsafe(24)
-    odoo = {
-        "db_host": "odoo-db",
-        "db_port": "5432",
-        "db_name": "odoo",
-        "db_user": "odoo",
-        "db_password": secrets.token_urlsafe(24),
-        "admin_password": secrets.token_urlsafe(24),
-        "tms_gps_hmac_secret": hmac_secret,
-        "tms_gps_admin_token": admin_token,
-    }
-    gps = {
-        "gps_database_url": f"postgresql://gps:{gps_password}@gps-db:5432/gps",
-        "gps_odoo_hmac_secret": hmac_secret,
-        "gps_admin_token": admin_token,
-        "gps_ingest_token": secrets.token_urlsafe(32),
-    }
-    database = {"odoo": odoo["db_password"], "gps": gps_password}
-    named = {"odoo": odoo, "gps": gps, "database": database}
-    return {secret_name(environment, name): entry for name, entry in named.items()}
 
 
 class Aws:

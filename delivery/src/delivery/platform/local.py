@@ -17,7 +17,7 @@ import dns.query
 import dns.rcode
 
 from delivery.platform import cluster, comparison, engine, snapshot, workloads
-from delivery.platform.aws import ENVIRONMENTS, Aws, secret_name
+from delivery.platform.aws import Aws
 from delivery.platform.base_images import POSTGRESQL, PYTHON, BaseImages
 from delivery.platform.cluster_files import PAUSE_IMAGE
 from delivery.platform.commands import wait_until
@@ -30,6 +30,7 @@ from delivery.platform.packages import Packages
 from delivery.platform.processes import Processes
 from delivery.platform.registry import Registry
 from delivery.platform.steps import Steps
+from delivery.secret_entries import ENVIRONMENTS, secret_name
 
 #: Small programs of Debian that the cluster's own programs call.
 TOOLS = {

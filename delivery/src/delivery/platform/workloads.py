@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from delivery.platform.aws import ENVIRONMENTS
 from delivery.platform.base_images import DATABASE_UID
 from delivery.platform.cluster_files import NODE
 from delivery.platform.layout import Layout, Network
+from delivery.secret_entries import ENVIRONMENTS
 
 Manifest = dict[str, Any]
 SCRIPT = Path(__file__).parent / "files" / "postgresql.sh"

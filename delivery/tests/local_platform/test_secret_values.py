@@ -1,0 +1,75 @@
+"""An environment's secrets are filled once, in the emulated Secrets Manager."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from delivery.errors import DeliveryError
+from delivery.infrastructure.secret_values import SecretsManager, fill, main
+from delivery.platform.aws import REGION, Aws
+from delivery.platform.layout import Layout, Network
+from delivery.platform.processes import Processes
+
+NAMES = ["tms/blue/odoo", "tms/blue/gps", "tms/blue/database"]
+
+
+@pytest.fixture
+def aws(
+    layout: Layout,
+    network: Network,
+    processes: Processes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Aws:
+    """The emulation with the three entries, empty, as Terraform makes them."""
+    started = Aws(layout, network, processes)
+    started.start()
+    for name, value in started.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in NAMES:
+        started.secrets_manager().create_secret(Name=name)
+    return started
+
+
+def test_empty_entries_get_values_that_fit_one_another(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["blue", "--region", REGION]) == 0
+    odoo, gps, database = map(aws.secret, NAMES)
+    assert odoo["tms_gps_hmac_secret"] == gps["gps_odoo_hmac_secret"]
+    assert odoo["db_password"] == database["odoo"]
+    assert f":{database['gps']}@gps-db" in gps["gps_database_url"]
+    said = capsys.readouterr().out
+    assert said.startswith("filled: tms/blue/odoo") and odoo["db_password"] not in said
+
+
+def test_an_entry_keeps_its_value(aws: Aws) -> None:
+    manager = SecretsManager(REGION)
+    assert fill(manager, "blue") == NAMES
+    before = [aws.secret(name) for name in NAMES]
+    assert fill(manager, "blue") == []
+    assert [aws.secret(name) for name in NAMES] == before
+
+
+def test_half_filled_entries_are_left_alone(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = json.dumps({"db_password": "kept"})
+    aws.secrets_manager().put_secret_value(SecretId=NAMES[0], SecretString=value)
+    assert main(["blue", "--region", REGION]) == 1
+    assert "tms/blue/gps, tms/blue/database has no value" in capsys.readouterr().err
+    assert aws.secret(NAMES[0]) == {"db_password": "kept"}
+
+
+def test_entries_that_are_not_there_are_named(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["green", "--region", REGION]) == 1
+    assert "apply terraform first" in capsys.readouterr().err
+
+
+def test_without_the_aws_cli_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DeliveryError, match="AWS CLI"):
+        fill(SecretsManager(REGION), "blue")

@@ -1,0 +1,158 @@
+# Who applies an environment makes networks, databases and roles, which AWS's PowerUserAccess covers but for the
+# roles. The statements below add those, under a boundary, and fence the environment off from the other and from
+# what this configuration makes. Two AWS accounts fence better: see docs/decisions/0006.
+
+locals {
+  other = { staging = "production", production = "staging" }
+
+  infrastructure = {
+    for environment in local.environments : environment => [
+      {
+        Sid    = "ReadRoles"
+        Effect = "Allow"
+        Action = [
+          "iam:GetOpenIDConnectProvider",
+          "iam:GetPolicy",
+          "iam:GetPolicyVersion",
+          "iam:GetRole",
+          "iam:GetRolePolicy",
+          "iam:ListAttachedRolePolicies",
+          "iam:ListInstanceProfilesForRole",
+          "iam:ListOpenIDConnectProviders",
+          "iam:ListRolePolicies",
+        ]
+        Resource = ["*"]
+      },
+      {
+        Sid    = "MakeBoundedRoles"
+        Effect = "Allow"
+        Action = [
+          "iam:AttachRolePolicy",
+          "iam:CreateRole",
+          "iam:DeleteRolePolicy",
+          "iam:DetachRolePolicy",
+          "iam:PutRolePermissionsBoundary",
+          "iam:PutRolePolicy",
+        ]
+        Resource  = ["arn:aws:iam::${local.account}:role/tms/${environment}/*"]
+        Condition = { StringEquals = { "iam:PermissionsBoundary" = [local.boundary_arns[environment]] } }
+      },
+      {
+        Sid    = "KeepRoles"
+        Effect = "Allow"
+        Action = [
+          "iam:DeleteRole",
+          "iam:PassRole",
+          "iam:TagRole",
+          "iam:UntagRole",
+          "iam:UpdateAssumeRolePolicy",
+          "iam:UpdateRole",
+        ]
+        Resource = ["arn:aws:iam::${local.account}:role/tms/${environment}/*"]
+      },
+      {
+        Sid    = "TrustTheCluster"
+        Effect = "Allow"
+        Action = [
+          "iam:CreateOpenIDConnectProvider",
+          "iam:DeleteOpenIDConnectProvider",
+          "iam:TagOpenIDConnectProvider",
+          "iam:UntagOpenIDConnectProvider",
+          "iam:UpdateOpenIDConnectProviderThumbprint",
+        ]
+        Resource = ["arn:aws:iam::${local.account}:oidc-provider/oidc.eks.${var.region}.amazonaws.com/*"]
+      },
+      {
+        Sid      = "FenceOff"
+        Effect   = "Deny"
+        Action   = ["*"]
+        Resource = concat(local.fenced_off[environment], local.image_arns, local.cache_arns)
+      },
+      {
+        Sid    = "LeaveTheStateBucketAndItsKey"
+        Effect = "Deny"
+        Action = [
+          "kms:DisableKey",
+          "kms:PutKeyPolicy",
+          "kms:ScheduleKeyDeletion",
+          "s3:DeleteBucket",
+          "s3:DeleteBucketPolicy",
+          "s3:DeleteObjectVersion",
+          "s3:PutBucketPolicy",
+          "s3:PutBucketPublicAccessBlock",
+          "s3:PutBucketVersioning",
+          "s3:PutEncryptionConfiguration",
+          "s3:PutLifecycleConfiguration",
+        ]
+        Resource = [module.state.arn, "${module.state.arn}/*", aws_kms_key.shared.arn]
+      },
+      {
+        Sid       = "FenceOffByTag"
+        Effect    = "Deny"
+        Action    = ["*"]
+        Resource  = ["*"]
+        Condition = { StringEquals = { "aws:ResourceTag/Environment" = [local.other[environment]] } }
+      },
+    ]
+  }
+
+  boundary_arns = {
+    for environment in local.environments :
+    environment => "arn:aws:iam::${local.account}:policy/tms-${environment}-boundary"
+  }
+
+  fenced_off = {
+    for environment, other in local.other : environment => [
+      "arn:aws:eks:${var.region}:${local.account}:cluster/tms-${other}",
+      "arn:aws:eks:${var.region}:${local.account}:*/tms-${other}/*",
+      "arn:aws:rds:${var.region}:${local.account}:*:tms-${other}-*",
+      "arn:aws:secretsmanager:${var.region}:${local.account}:secret:tms/${other}/*",
+      "arn:aws:iam::${local.account}:role/tms/${other}/*",
+      "arn:aws:s3:::tms-${other}-*",
+      "${module.state.arn}/bootstrap/*",
+      "${module.state.arn}/github/*",
+      "${module.state.arn}/envs/${other}/*",
+    ]
+  }
+}
+
+# The most that a role of a cluster can ever do, whatever its own policy says: nothing to people, roles or the
+# organisation, nothing to the other environment.
+resource "aws_iam_policy" "boundary" {
+  #checkov:skip=CKV_AWS_286:a boundary grants nothing; it keeps all of IAM out of reach
+  #checkov:skip=CKV_AWS_287:a boundary grants nothing
+  #checkov:skip=CKV_AWS_288:a boundary grants nothing
+  #checkov:skip=CKV_AWS_289:a boundary grants nothing
+  #checkov:skip=CKV_AWS_290:a boundary grants nothing
+  #checkov:skip=CKV_AWS_355:a boundary grants nothing
+  for_each = toset(local.environments)
+
+  name        = "tms-${each.key}-boundary"
+  description = "The most that roles of ${each.key} can do"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "NothingToPeopleAndRoles"
+        Effect    = "Allow"
+        NotAction = ["iam:*", "organizations:*", "account:*"]
+        Resource  = ["*"]
+      },
+      {
+        # The load-balancer controller makes this role on its first use; EKS nodes and RDS have theirs.
+        Sid       = "ServiceLinkedRoles"
+        Effect    = "Allow"
+        Action    = ["iam:CreateServiceLinkedRole"]
+        Resource  = ["arn:aws:iam::${local.account}:role/aws-service-role/*"]
+        Condition = { StringEquals = { "iam:AWSServiceName" = "elasticloadbalancing.amazonaws.com" } }
+      },
+      {
+        Sid      = "FenceOff"
+        Effect   = "Deny"
+        Action   = ["*"]
+        Resource = local.fenced_off[each.key]
+      },
+    ]
+  })
+}

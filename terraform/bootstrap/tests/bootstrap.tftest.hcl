@@ -1,0 +1,111 @@
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:ap-south-1:123456789012:key/shared" }
+  }
+
+  # Arguments that are ARNs are checked for their form by the real provider alone; here they only have to differ.
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+}
+
+variables {
+  region     = "ap-south-1"
+  repository = "tms-example/tms"
+  domain     = "tms.example"
+}
+
+run "the_state_is_kept_by_a_bucket_of_its_own" {
+  command = plan
+
+  assert {
+    condition     = output.state_bucket == "tms-terraform-state-123456789012"
+    error_message = "The workflow and the README name the bucket tms-terraform-state-<account>."
+  }
+}
+
+run "each_role_has_one_exact_subject" {
+  command = plan
+
+  assert {
+    condition = {
+      for name, condition in module.github.subjects :
+      name => condition.StringEquals["token.actions.githubusercontent.com:sub"]
+      } == {
+      build                     = "repo:tms-example/tms:environment:build"
+      deploy-staging            = "repo:tms-example/tms:environment:staging"
+      deploy-production         = "repo:tms-example/tms:environment:production"
+      infrastructure-staging    = "repo:tms-example/tms:environment:infrastructure-staging"
+      infrastructure-production = "repo:tms-example/tms:environment:infrastructure-production"
+    }
+    error_message = "A role's subject names the repository and one environment in full."
+  }
+
+  assert {
+    condition = alltrue([
+      for condition in module.github.subjects :
+      keys(condition) == ["StringEquals"] && !strcontains(jsonencode(condition), "*")
+    ])
+    error_message = "A subject is compared as it stands, never as a pattern."
+  }
+
+  assert {
+    condition = alltrue([
+      for condition in module.github.subjects :
+      condition.StringEquals["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+    ])
+    error_message = "A token made for another audience must not count."
+  }
+}
+
+run "only_the_production_role_can_reach_production" {
+  command = plan
+
+  assert {
+    condition = [
+      for name, role in local.roles : name
+      if strcontains(jsonencode([for s in role.statements : s.Resource if s.Effect == "Allow"]), "production")
+    ] == ["deploy-production", "infrastructure-production"]
+    error_message = "No other role may name anything of production."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, role in local.roles : !strcontains(jsonencode(role.statements), "secretsmanager:GetSecretValue")
+      if name != "deploy-staging"
+    ])
+    error_message = "Only the staging tests read a secret; production's are for its cluster alone."
+  }
+}
+
+run "who_applies_staging_is_fenced_off_from_production" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for resource in [
+        "arn:aws:eks:ap-south-1:123456789012:cluster/tms-production",
+        "arn:aws:rds:ap-south-1:123456789012:*:tms-production-*",
+        "arn:aws:secretsmanager:ap-south-1:123456789012:secret:tms/production/*",
+        "arn:aws:s3:::tms-terraform-state-123456789012/bootstrap/*",
+        "arn:aws:s3:::tms-terraform-state-123456789012/envs/production/*",
+      ] : contains(local.fenced_off.staging, resource)
+    ])
+    error_message = "Whoever applies staging must not reach production or the shared state."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in local.infrastructure.staging :
+      statement.Condition.StringEquals["iam:PermissionsBoundary"] == ["arn:aws:iam::123456789012:policy/tms-staging-boundary"]
+      if contains(statement.Action, "iam:CreateRole") || contains(statement.Action, "iam:PutRolePolicy")
+    ])
+    error_message = "A role made without the boundary could do anything."
+  }
+}

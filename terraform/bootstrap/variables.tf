@@ -1,0 +1,14 @@
+variable "region" {
+  description = "AWS region of everything, such as ap-south-1."
+  type        = string
+}
+
+variable "repository" {
+  description = "GitHub repository whose jobs may assume the roles, owner/name."
+  type        = string
+}
+
+variable "domain" {
+  description = "Domain below which the environments answer; its registrar has to delegate it to the zone made here."
+  type        = string
+}

@@ -1,0 +1,28 @@
+# What the customer works with: standbys in another zone, backups for five weeks, nothing that an apply could delete.
+
+module "environment" {
+  source = "../../modules/environment"
+
+  environment = "production"
+
+  cidr            = "10.20.0.0/16"
+  one_nat_gateway = false
+
+  node_type  = "m6i.large"
+  node_count = 3
+
+  databases = {
+    odoo = { instance_class = "db.m6g.large", storage_gb = 100 }
+    gps  = { instance_class = "db.m6g.large", storage_gb = 200 }
+  }
+
+  multi_az    = true
+  backup_days = 35
+  protected   = true
+  log_days    = 365
+
+  domain             = var.domain
+  alarm_emails       = var.alarm_emails
+  administrator_arns = var.administrator_arns
+  password_round     = var.password_round
+}

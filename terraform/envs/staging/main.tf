@@ -1,0 +1,28 @@
+# Like production in everything but what costs money: sizes, standbys and how long things are kept.
+
+module "environment" {
+  source = "../../modules/environment"
+
+  environment = "staging"
+
+  cidr            = "10.10.0.0/16"
+  one_nat_gateway = true
+
+  node_type  = "t3.large"
+  node_count = 2
+
+  databases = {
+    odoo = { instance_class = "db.t4g.medium", storage_gb = 20 }
+    gps  = { instance_class = "db.t4g.medium", storage_gb = 20 }
+  }
+
+  multi_az    = false
+  backup_days = 7
+  protected   = false
+  log_days    = 30
+
+  domain             = var.domain
+  alarm_emails       = var.alarm_emails
+  administrator_arns = var.administrator_arns
+  password_round     = var.password_round
+}

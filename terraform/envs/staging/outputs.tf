@@ -1,0 +1,19 @@
+output "cluster" {
+  description = "Name of the cluster, for `aws eks update-kubeconfig --name`."
+  value       = module.environment.cluster.name
+}
+
+output "urls" {
+  description = "Addresses of the two components."
+  value       = module.environment.urls
+}
+
+output "bucket_names" {
+  description = "Buckets, by purpose."
+  value       = module.environment.bucket_names
+}
+
+output "database_safety" {
+  description = "What keeps the databases' data."
+  value       = module.environment.database_safety
+}

@@ -1,0 +1,39 @@
+variable "cluster_name" {
+  description = "The cluster."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+}
+
+variable "account" {
+  description = "AWS account."
+  type        = string
+}
+
+variable "vpc_id" {
+  description = "Network of the cluster."
+  type        = string
+}
+
+variable "domain" {
+  description = "Domain whose zone holds the ingresses' hosts."
+  type        = string
+}
+
+variable "zone_id" {
+  description = "That zone."
+  type        = string
+}
+
+variable "role_path" {
+  description = "Path of the roles made here."
+  type        = string
+}
+
+variable "permissions_boundary_arn" {
+  description = "The most that roles made here can do."
+  type        = string
+}

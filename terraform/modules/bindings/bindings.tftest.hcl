@@ -1,0 +1,106 @@
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/tms/test/tms-test-secrets-reader" }
+  }
+}
+
+mock_provider "kubernetes" {}
+mock_provider "helm" {}
+
+variables {
+  namespace          = "tms-test"
+  cluster_name       = "tms-test"
+  region             = "ap-south-1"
+  database_addresses = { odoo = "odoo.rds.example", gps = "gps.rds.example" }
+  odoo_volume        = "fs-1::fsap-1"
+  deployer_group     = "tms-deployers"
+  kms_key_arn        = "arn:aws:kms:ap-south-1:123456789012:key/test"
+  role_path          = "/tms/test/"
+
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/tms-test-boundary"
+
+  secret_arns = {
+    odoo     = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:tms/test/odoo-abcdef"
+    gps      = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:tms/test/gps-abcdef"
+    database = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:tms/test/database-abcdef"
+  }
+
+  token_issuer = {
+    provider_arn = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.ap-south-1.amazonaws.com/id/ABC"
+    host         = "oidc.eks.ap-south-1.amazonaws.com/id/ABC"
+  }
+}
+
+run "the_overlays_find_what_they_name" {
+  command = plan
+
+  assert {
+    condition = {
+      for name, service in kubernetes_service_v1.database : name => service.spec[0].external_name
+    } == { odoo-db = "odoo.rds.example", gps-db = "gps.rds.example" }
+    error_message = "Services odoo-db and gps-db stand for the databases."
+  }
+
+  assert {
+    condition = (
+      kubernetes_persistent_volume_claim_v1.odoo.metadata[0].name == "tms-odoo-data" &&
+      kubernetes_persistent_volume_claim_v1.odoo.spec[0].access_modes == toset(["ReadWriteMany"])
+    )
+    error_message = "Odoo's pods share the claim tms-odoo-data."
+  }
+
+  assert {
+    condition     = kubernetes_persistent_volume_v1.odoo.spec[0].persistent_volume_reclaim_policy == "Retain"
+    error_message = "Files outlive the claim."
+  }
+
+  assert {
+    condition     = module.store.objects[0].metadata.name == "aws-secrets-manager" && module.store.objects[0].kind == "ClusterSecretStore"
+    error_message = "The ExternalSecrets name this store."
+  }
+}
+
+run "secrets_are_read_by_one_namespace_in_one_name" {
+  command = plan
+
+  assert {
+    condition     = module.store.objects[0].spec.conditions == [{ namespaces = ["tms-test"] }]
+    error_message = "Another namespace must not read through the store."
+  }
+
+  assert {
+    condition = module.reader_role.trust.Condition.StringEquals == tomap({
+      "oidc.eks.ap-south-1.amazonaws.com/id/ABC:aud" = "sts.amazonaws.com"
+      "oidc.eks.ap-south-1.amazonaws.com/id/ABC:sub" = "system:serviceaccount:tms-test:secrets-reader"
+    })
+    error_message = "One service account assumes the role."
+  }
+
+  assert {
+    condition     = !strcontains(module.reader_role.policy, "tms/test/database") && !strcontains(module.reader_role.policy, "*")
+    error_message = "The components' pods must not learn what administers the databases."
+  }
+}
+
+run "the_pipeline_gets_one_kind_more_than_editing" {
+  command = plan
+
+  assert {
+    condition = (
+      length(kubernetes_role_v1.deployer.rule) == 1 &&
+      kubernetes_role_v1.deployer.rule[0].resources == toset(["externalsecrets"])
+    )
+    error_message = "The pipeline's role must not change stores or anything else."
+  }
+}
+
+run "pods_are_restricted" {
+  command = plan
+
+  assert {
+    condition     = kubernetes_namespace_v1.this.metadata[0].labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    error_message = "A pod that asks for more than the manifests do is refused."
+  }
+}

@@ -1,0 +1,116 @@
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_eks_cluster" {
+    defaults = {
+      identity              = [{ oidc = [{ issuer = "https://oidc.eks.ap-south-1.amazonaws.com/id/ABC" }] }]
+      certificate_authority = [{ data = "dGVzdA==" }]
+    }
+  }
+}
+
+variables {
+  name                     = "tms-test"
+  subnet_ids               = ["subnet-a", "subnet-b", "subnet-c"]
+  node_type                = "m6i.large"
+  node_count               = 3
+  deletion_protection      = true
+  administrator_arns       = ["arn:aws:iam::123456789012:role/tms-infrastructure-test"]
+  deployer_arn             = "arn:aws:iam::123456789012:role/tms-deploy-test"
+  deployer_group           = "tms-deployers"
+  namespace                = "tms-test"
+  log_days                 = 90
+  kms_key_arn              = "arn:aws:kms:ap-south-1:123456789012:key/test"
+  role_path                = "/tms/test/"
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/tms-test-boundary"
+}
+
+run "the_pipeline_reaches_its_namespace_alone" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_eks_access_policy_association.deployer.access_scope[0].type == "namespace" &&
+      aws_eks_access_policy_association.deployer.access_scope[0].namespaces == toset(["tms-test"])
+    )
+    error_message = "The deploying role must not reach other namespaces."
+  }
+
+  assert {
+    condition     = endswith(aws_eks_access_policy_association.deployer.policy_arn, "/AmazonEKSEditPolicy")
+    error_message = "Deploying takes no more than editing."
+  }
+}
+
+run "nobody_is_an_administrator_by_having_created_it" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_eks_cluster.this.access_config[0].authentication_mode == "API" &&
+      !aws_eks_cluster.this.access_config[0].bootstrap_cluster_creator_admin_permissions
+    )
+    error_message = "Access is what the entries say."
+  }
+
+  assert {
+    condition     = keys(aws_eks_access_policy_association.administrator) == ["arn:aws:iam::123456789012:role/tms-infrastructure-test"]
+    error_message = "Administrators are those that were named."
+  }
+}
+
+run "without_an_administrator_it_is_refused" {
+  command = plan
+
+  variables {
+    administrator_arns = []
+  }
+
+  expect_failures = [var.administrator_arns]
+}
+
+run "everything_is_logged_and_secrets_are_wrapped" {
+  command = plan
+
+  assert {
+    condition     = aws_eks_cluster.this.enabled_cluster_log_types == toset(["api", "audit", "authenticator", "controllerManager", "scheduler"])
+    error_message = "Every log of the control plane is kept."
+  }
+
+  assert {
+    condition = (
+      aws_eks_cluster.this.encryption_config[0].resources == toset(["secrets"]) &&
+      aws_eks_cluster.this.encryption_config[0].provider[0].key_arn == var.kms_key_arn
+    )
+    error_message = "Secrets are encrypted with a key of ours."
+  }
+}
+
+run "a_pod_does_not_reach_the_nodes_credentials" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_launch_template.node.metadata_options[0].http_tokens == "required" &&
+      aws_launch_template.node.metadata_options[0].http_put_response_hop_limit == 1
+    )
+    error_message = "IMDSv2, and one hop only."
+  }
+}
+
+run "every_addon_has_an_exact_version" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for addon in merge(aws_eks_addon.before_nodes, aws_eks_addon.on_nodes) :
+      can(regex("^v[0-9.]+-eksbuild\\.[0-9]+$", addon.addon_version))
+    ])
+    error_message = "An add-on without a version changes by itself."
+  }
+
+  assert {
+    condition     = contains(keys(aws_eks_addon.on_nodes), "aws-efs-csi-driver") && contains(keys(aws_eks_addon.on_nodes), "metrics-server")
+    error_message = "The claim needs EFS, the autoscalers need metrics."
+  }
+}

@@ -1,0 +1,66 @@
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/tms/test/tms-test-database-roles" }
+  }
+}
+
+mock_provider "kubernetes" {}
+mock_provider "helm" {}
+
+variables {
+  cluster_name       = "tms-test"
+  region             = "ap-south-1"
+  database_addresses = { odoo = "odoo.rds.example", gps = "gps.rds.example" }
+  passwords_arn      = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:tms/test/database-abcdef"
+  kms_key_arn        = "arn:aws:kms:ap-south-1:123456789012:key/test"
+  role_path          = "/tms/test/"
+
+  permissions_boundary_arn = "arn:aws:iam::123456789012:policy/tms-test-boundary"
+
+  administrator_arns = {
+    odoo = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:rds!db-1"
+    gps  = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:rds!db-2"
+  }
+
+  token_issuer = {
+    provider_arn = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.ap-south-1.amazonaws.com/id/ABC"
+    host         = "oidc.eks.ap-south-1.amazonaws.com/id/ABC"
+  }
+}
+
+run "each_role_is_made_in_its_database_over_tls" {
+  command = plan
+
+  assert {
+    condition = {
+      for component, job in kubernetes_job_v1.this : component => {
+        for env in job.spec[0].template[0].spec[0].container[0].env : env.name => env.value
+        if contains(["PGHOST", "PGSSLMODE", "ROLE"], env.name)
+      }
+      } == {
+      odoo = { PGHOST = "odoo.rds.example", PGSSLMODE = "require", ROLE = "odoo" }
+      gps  = { PGHOST = "gps.rds.example", PGSSLMODE = "require", ROLE = "gps" }
+    }
+    error_message = "A component's role is made in its own database."
+  }
+}
+
+run "passwords_are_files_that_one_namespace_reads" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for job in kubernetes_job_v1.this : alltrue([
+        for env in job.spec[0].template[0].spec[0].container[0].env : !can(regex("(?i)secret:|rds!", env.value))
+      ])
+    ])
+    error_message = "No password is in an environment variable of the manifest."
+  }
+
+  assert {
+    condition     = module.reader_role.trust.Condition.StringEquals["oidc.eks.ap-south-1.amazonaws.com/id/ABC:sub"] == "system:serviceaccount:tms-database-roles:secrets-reader"
+    error_message = "The administrators' passwords are read in one name."
+  }
+}

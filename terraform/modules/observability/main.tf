@@ -1,0 +1,86 @@
+# Alarms on what AWS runs for us; what the components do is watched by Prometheus in the cluster.
+
+resource "aws_sns_topic" "alarms" {
+  name              = "${var.name}-alarms"
+  kms_master_key_id = var.kms_key_arn
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = toset(var.emails)
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.key
+}
+
+locals {
+  database_alarms = {
+    cpu = {
+      metric = "CPUUtilization", comparison = "GreaterThanThreshold", threshold = 80, periods = 3
+      about  = "busy for a quarter of an hour: look at Performance Insights, then at the instance class"
+    }
+    storage = {
+      metric = "FreeStorageSpace", comparison = "LessThanThreshold", threshold = 10 * 1024 * 1024 * 1024, periods = 1
+      about  = "less than 10 GB free although storage grows by itself: its limit is near"
+    }
+    memory = {
+      metric = "FreeableMemory", comparison = "LessThanThreshold", threshold = 128 * 1024 * 1024, periods = 3
+      about  = "less than 128 MB of memory free"
+    }
+    queue = {
+      metric = "DiskQueueDepth", comparison = "GreaterThanThreshold", threshold = 32, periods = 3
+      about  = "writes wait for the disk"
+    }
+  }
+
+  alarms = merge([
+    for database in var.databases : {
+      for kind, alarm in local.database_alarms : "${database}-${kind}" => merge(alarm, { database = database })
+    }
+  ]...)
+}
+
+resource "aws_cloudwatch_metric_alarm" "database" {
+  for_each = local.alarms
+
+  alarm_name          = each.key
+  alarm_description   = "${each.value.database}: ${each.value.about}"
+  namespace           = "AWS/RDS"
+  metric_name         = each.value.metric
+  dimensions          = { DBInstanceIdentifier = each.value.database }
+  statistic           = "Average"
+  period              = 300
+  evaluation_periods  = each.value.periods
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  # A database that says nothing is not well.
+  treat_missing_data = "breaching"
+  alarm_actions      = [aws_sns_topic.alarms.arn]
+  ok_actions         = [aws_sns_topic.alarms.arn]
+}
+
+# Failover, failed backup, storage that runs out: what RDS itself reports.
+resource "aws_db_event_subscription" "this" {
+  name             = "${var.name}-databases"
+  sns_topic        = aws_sns_topic.alarms.arn
+  source_type      = "db-instance"
+  source_ids       = var.databases
+  event_categories = ["availability", "backup", "deletion", "failover", "failure", "low storage", "recovery"]
+}
+
+# Nodes are not added by themselves: a pod without a place waits until somebody adds one.
+resource "aws_cloudwatch_metric_alarm" "unschedulable" {
+  alarm_name          = "${var.name}-unschedulable-pods"
+  alarm_description   = "${var.name}: pods find no node for ten minutes; raise node_count"
+  namespace           = "AWS/EKS"
+  metric_name         = "scheduler_pending_pods_UNSCHEDULABLE"
+  dimensions          = { ClusterName = var.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 2
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "missing"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}

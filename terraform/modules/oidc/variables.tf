@@ -1,0 +1,47 @@
+variable "repository" {
+  description = "GitHub repository, owner/name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "Give owner/name, without patterns."
+  }
+}
+
+variable "roles" {
+  description = "Roles by name: the one GitHub environment whose jobs may assume it, and what it may do."
+  type = map(object({
+    purpose        = string
+    environment    = string
+    hours          = optional(number, 1)
+    managed_policy = optional(string)
+    statements = list(object({
+      Sid       = string
+      Effect    = string
+      Action    = list(string)
+      Resource  = list(string)
+      Condition = optional(map(map(list(string))))
+    }))
+  }))
+
+  validation {
+    condition     = alltrue([for role in var.roles : can(regex("^[a-z-]+$", role.environment))])
+    error_message = "A role's environment is one name, without patterns."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for role in var.roles : [
+        for statement in role.statements : [
+          for action in statement.Action : !strcontains(action, "*")
+        ] if statement.Effect == "Allow"
+      ]
+    ]))
+    error_message = "A role is allowed actions by their names, without wildcards."
+  }
+
+  validation {
+    condition     = length(distinct([for role in var.roles : role.environment])) == length(var.roles)
+    error_message = "Two roles with one subject are one role: give each an environment of its own."
+  }
+}
