@@ -9,7 +9,7 @@ COMPONENT ?=
 TARGET ?= previous
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets run stop status reset test lint audit lock test-18 \
+.PHONY: help setup assets run stop status reset test lint audit infra-check lock test-18 \
 	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-down
 
 help: ## show this list
@@ -41,6 +41,9 @@ lint: ## the static checks (ONLY=...)
 
 audit: ## locked dependencies against advisories (ADVISORIES=DIR)
 	@$(DEVTOOLS) audit --only "$(ONLY)"
+
+infra-check: ## the Terraform code, offline (ARGS=--mutations)
+	@$(DEVTOOLS) infra-check $(ARGS)
 
 lock: ## compile the requirements anew (ARGS=--upgrade)
 	@$(DEVTOOLS) lock $(ARGS)

@@ -63,6 +63,9 @@ def plan(layout: Layout, name: str) -> VenvPlan:
         ),
         VenvPlan("delivery", _locks(delivery)),
         VenvPlan("image", (layout.root / "requirements" / "image.txt",)),
+        VenvPlan(
+            "infrastructure", (layout.root / "requirements" / "infrastructure.txt",)
+        ),
     )
     return next(candidate for candidate in plans if candidate.name == name)
 

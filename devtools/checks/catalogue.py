@@ -13,6 +13,8 @@ from devtools.checks.check import Check, Kind, Outcome, Status
 from devtools.checks.components import ADDON, COMPONENTS, Component
 from devtools.checks.coverage_report import CoverageCompleteness
 from devtools.checks.execution import Command
+from devtools.checks.infrastructure import NAME as INFRASTRUCTURE
+from devtools.checks.infrastructure import InfrastructureCheck
 from devtools.checks.preparation import SETUP, TOOLS, Preparation
 from devtools.checks.repository_checks import RepositoryChecks
 from devtools.checks.suite import SuiteCheck, judge_suite, node_writes
@@ -64,6 +66,7 @@ class Catalogue:
             *self._addon_tests(),
             self._map_rules(),
             *self._system_tests(),
+            self._infrastructure(),
             *(check for part in COMPONENTS for check in self._unit_tests(part)),
             *self._audits(),
             *lints,
@@ -136,6 +139,11 @@ class Catalogue:
 
     def _audit(self, component: str, name: str, action: AuditCheck) -> Check:
         return Check(name, component, Kind.AUDIT, action, (TOOLS,))
+
+    def _infrastructure(self) -> Check:
+        action = InfrastructureCheck(self.layout)
+        kind, needs = Kind.TEST, (TOOLS,)
+        return Check(INFRASTRUCTURE, INFRASTRUCTURE, kind, action, needs, heavy=True)
 
     # -- what needs a running Odoo ----------------------------------------------------
 

@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from devtools.checks.audit import NOT_CHECKED_STATUS
 from devtools.checks.catalogue import Catalogue
-from devtools.checks.check import Check, Kind
+from devtools.checks.check import Check, Kind, Status
+from devtools.checks.infrastructure import InfrastructureCheck
 from devtools.checks.lock import compile_locks
 from devtools.checks.machine import versions
 from devtools.checks.runner import Runner, exit_status
@@ -39,6 +41,10 @@ def add_commands(add: AddCommand) -> None:
             metavar="WORDS",
             help="only checks of these components, or with these words in their names",
         )
+    infrastructure = add("infra-check", _infra_check, "check the Terraform code")
+    infrastructure.add_argument(
+        "--mutations", action="store_true", help="prove that each rule catches"
+    )
     lock = add("lock", _lock, "compile every requirements file anew")
     lock.add_argument(
         "--upgrade", action="store_true", help="take the newest versions permitted"
@@ -105,3 +111,18 @@ def _lock(layout: Layout, options: argparse.Namespace) -> int:
         ensure_venv(layout, "delivery", print)
     compile_locks(layout, upgrade=options.upgrade)
     return 0
+
+
+def _infra_check(layout: Layout, options: argparse.Namespace) -> int:
+    """The check of the Terraform code alone; NOT CHECKED is no success here."""
+    log = layout.root / "reports" / "infra-check.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
+        ensure_venv(layout, "delivery", print)
+    outcome = InfrastructureCheck(layout, options.mutations)(log)
+    if log.is_file():
+        print(log.read_text(encoding="utf-8", errors="replace"), end="")
+    print(f"infra-check {outcome.status.value} {outcome.note}".rstrip())
+    ends = {Status.PASSED: 0, Status.NOT_CHECKED: NOT_CHECKED_STATUS}
+    return ends.get(outcome.status, 1)

@@ -24,7 +24,7 @@ OPTIONS = (
     "--no-emit-find-links",
 )
 # Packages of which only data files are used are locked without what they depend on.
-DATA_ONLY = "requirements-data.in"
+DATA_ONLY = "-data.in"
 _NAMED = re.compile(r"^-[rc]\s+(\S+)", re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ def compile_locks(layout: Layout, upgrade: bool) -> None:
     program = str(layout.venv("delivery") / "bin" / "pip-compile")
     for source in ordered(layout.root, sources):
         print(f"{source}: compiling", flush=True)
-        if source.name == DATA_ONLY:
+        if source.name.endswith(DATA_ONLY):
             _lock_data(layout, source)
             continue
         argv = [program, *OPTIONS, *(["--upgrade"] if upgrade else [])]

@@ -38,6 +38,10 @@ PACKAGES = {
         "delivery.manifests.cli",
         "check the Kubernetes manifests",
     ),
+    "infrastructure": (
+        "delivery.infrastructure.cli",
+        "check the Terraform code, offline",
+    ),
 }
 
 
