@@ -64,3 +64,21 @@ run "passwords_are_files_that_one_namespace_reads" {
     error_message = "The administrators' passwords are read in one name."
   }
 }
+
+run "another_round_reads_the_passwords_anew" {
+  command = plan
+
+  variables {
+    round = 2
+  }
+
+  assert {
+    condition = alltrue([
+      for component, job in kubernetes_job_v1.this :
+      job.spec[0].template[0].spec[0].volume[1].secret[0].secret_name == "${component}-2" &&
+      endswith(job.metadata[0].name, "-2") &&
+      contains([for object in module.secrets.objects : object.metadata.name], "${component}-2")
+    ])
+    error_message = "A Job that finds the secret of the last round would set the old password."
+  }
+}

@@ -5,6 +5,9 @@ locals {
   namespace  = "tms-database-roles"
   components = toset(["gps", "odoo"])
   script     = file("${path.module}/roles.sql")
+
+  # Another round reads the passwords anew, instead of what External Secrets fetched up to an hour ago.
+  secret_names = { for component in local.components : component => "${component}-${var.round}" }
 }
 
 resource "kubernetes_namespace_v1" "this" {
@@ -76,11 +79,11 @@ module "secrets" {
       for component in sort(local.components) : {
         apiVersion = "external-secrets.io/v1"
         kind       = "ExternalSecret"
-        metadata   = { name = component, namespace = local.namespace }
+        metadata   = { name = local.secret_names[component], namespace = local.namespace }
         spec = {
           refreshInterval = "1h"
           secretStoreRef  = { kind = "SecretStore", name = "aws-secrets-manager" }
-          target          = { name = component, creationPolicy = "Owner" }
+          target          = { name = local.secret_names[component], creationPolicy = "Owner" }
           data = [
             { secretKey = "user", remoteRef = { key = var.administrator_arns[component], property = "username" } },
             { secretKey = "administrator", remoteRef = { key = var.administrator_arns[component], property = "password" } },
@@ -209,7 +212,7 @@ resource "kubernetes_job_v1" "this" {
           name = "secrets"
 
           secret {
-            secret_name  = each.key
+            secret_name  = local.secret_names[each.key]
             default_mode = "0440"
           }
         }
