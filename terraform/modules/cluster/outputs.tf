@@ -25,14 +25,3 @@ output "token_issuer" {
     host         = trimprefix(aws_eks_cluster.this.identity[0].oidc[0].issuer, "https://")
   }
 }
-
-output "ready" {
-  description = "Comes true once nodes and add-ons work and administrators can enter."
-  value       = true
-
-  depends_on = [
-    aws_eks_addon.before_nodes,
-    aws_eks_addon.on_nodes,
-    aws_eks_access_policy_association.administrator,
-  ]
-}

@@ -22,11 +22,6 @@ output "bucket_names" {
   value       = module.storage.bucket_names
 }
 
-output "alarm_topic_arn" {
-  description = "Topic that alarms are sent to."
-  value       = module.observability.topic_arn
-}
-
 output "database_safety" {
   description = "What keeps the databases' data."
   value       = { for component, database in module.database : component => database.safety }

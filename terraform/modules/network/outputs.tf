@@ -3,11 +3,6 @@ output "vpc_id" {
   value       = aws_vpc.this.id
 }
 
-output "cidr" {
-  description = "Its addresses."
-  value       = var.cidr
-}
-
 output "private_subnet_ids" {
   description = "Subnets of nodes and pods, one in each zone."
   value       = aws_subnet.private[*].id
