@@ -23,6 +23,8 @@ from typing import Any, Protocol
 
 from delivery.runner.results import Conclusion, Job, Step
 
+#: Said of a step with ``continue-on-error``, before its failure.
+CONTINUES = "Failed but continue next step"
 Entry = dict[str, Any]
 Clock = Callable[[], datetime]
 
@@ -51,6 +53,7 @@ class _OpenStep:
     outputs: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    tolerated: bool = False
 
     def write(self, text: str) -> None:
         with self.log.open("a", encoding="utf-8") as file:
@@ -68,6 +71,7 @@ class _OpenStep:
             self.outputs,
             tuple(self.errors),
             tuple(self.warnings),
+            self.tolerated,
         )
 
 
@@ -176,7 +180,9 @@ class ActOutput:
 
     def _note(self, step: _OpenStep, entry: Entry) -> None:
         command = entry.get("command")
-        if entry.get("raw_output"):
+        if entry.get("msg") == CONTINUES:
+            step.tolerated = True
+        elif entry.get("raw_output"):
             step.write(str(entry["msg"]))
         elif command == "set-output" and len(entry["stepID"]) == 1:
             step.outputs[str(entry["name"])] = str(entry["arg"])

@@ -41,18 +41,18 @@ class Timed:
 class Step(Timed):
     """One step of a job.
 
-    A step with ``continue-on-error`` can fail in a job that passes.
-
     :param log: file with everything it printed.
     :param outputs: what it set as outputs.
     :param errors: its ``::error::`` lines.
     :param warnings: its ``::warning::`` lines.
+    :param tolerated: it failed, and the job went on, by ``continue-on-error``.
     """
 
     log: Path
     outputs: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    tolerated: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ class Job(Timed):
         """The step that ended the job, if one did."""
         if self.passed:
             return None
-        return next((step for step in self.steps if not step.passed), None)
+        failed = (step for step in self.steps if not step.passed)
+        return next((step for step in failed if not step.tolerated), None)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,26 @@ def test_a_failed_job_names_the_step_that_failed(recorded: Run) -> None:
     assert not recorded.passed
 
 
+def test_a_step_that_may_fail_is_not_what_ended_the_job(
+    tmp_path: Path, heard: Heard
+) -> None:
+    output = ActOutput(tmp_path / "logs", heard, Ticks())
+    scan = {"job": "Static", "stage": "Main", "step": "Scan", "stepID": ["7"]}
+    gate = {"job": "Static", "stage": "Main", "step": "Gate", "stepID": ["gate"]}
+    for entry in (
+        {**scan, "msg": "Run Main Scan"},
+        {**scan, "msg": "Failed but continue next step"},
+        {**scan, "msg": "Failure - Main Scan", "stepResult": "failure"},
+        {**gate, "msg": "Run Main Gate"},
+        {**gate, "msg": "Failure - Main Gate", "stepResult": "failure"},
+        {"job": "Static", "jobResult": "failure", "msg": "Job failed"},
+    ):
+        output.feed(json.dumps(entry))
+    (job,) = output.finish()
+    assert [step.tolerated for step in job.steps] == [True, False]
+    assert job.failed_step == job.steps[1]
+
+
 def test_outputs_and_warnings_are_kept_with_their_step(recorded: Run) -> None:
     plan, static = recorded.jobs[:2]
     assert json.loads(plan.steps[-1].outputs["plan"])["release"] is True
