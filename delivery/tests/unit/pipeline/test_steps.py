@@ -227,6 +227,16 @@ def test_gates_an_image(
     assert "CVE-1" in (work.folder / "STEP_SUMMARY").read_text()
 
 
+def test_the_gate_waits_for_a_scan_as_long_as_the_run_says(
+    world: Answers, work: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = {"imageScanStatus": {"status": "IN_PROGRESS"}}
+    world.on("describe-image-scan-findings", output=started)
+    work.set("SCAN_TIMEOUT_S", "0")
+    assert gate(tmp_path, "--digest", DIGEST) == 1
+    assert "no result of the scan" in capsys.readouterr().err
+
+
 def test_a_secret_reaches_the_job_masked(
     world: Answers, work: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
