@@ -10,7 +10,7 @@ TARGET ?= previous
 
 .DEFAULT_GOAL := help
 .PHONY: help setup assets run stop status reset test lint audit infra-check lock test-18 \
-	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-down
+	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-test pipeline-down
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,6 +62,9 @@ pipeline-odoo: ## pl-odoo-001 alone
 
 pipeline-rollback: ## production back (COMPONENT=tms-odoo, TARGET=previous)
 	@$(DEVTOOLS) pipeline-rollback "$(COMPONENT)" --target "$(TARGET)" $(ARGS)
+
+pipeline-test: ## make every gate of the pipelines fail, as root (ONLY=lint)
+	@$(DEVTOOLS) pipeline-test --only "$(ONLY)"
 
 pipeline-down: ## the local platform down; proves that the machine is as before
 	@$(DEVTOOLS) pipeline-down

@@ -93,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
             metavar="COMPONENT ...",
             help="gps, odoo or both, then options of `python -m delivery runner`",
         )
+    planted = add("pipeline-test", pipeline_commands.test, "make every gate fail here")
+    planted.add_argument("--only", default="", metavar="CASES", help="as pytest -k")
     add("pipeline-down", pipeline_commands.down, "take the local platform down")
     add("reset", run_commands.reset, "stop, and delete the instance with its data")
     return parser

@@ -1,4 +1,4 @@
-"""``pipeline``, ``pipeline-rollback``, ``pipeline-down``: hand over to ``delivery``.
+"""``pipeline`` and ``pipeline-...``: hand over to ``delivery``.
 
 The work is done by ``python -m delivery``; this makes the virtualenv that it needs.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
-from devtools.odoo_source import ensure_odoo
+from devtools.odoo_source import VARIABLE, ensure_odoo
 from devtools.preflight import check_machine
 from devtools.steps import Progress
 from devtools.venvs import ensure_shared_venv
@@ -34,6 +34,16 @@ def pipeline(layout: Layout, options: Namespace) -> NoReturn:
 def rollback(layout: Layout, options: Namespace) -> NoReturn:
     """Bring production back to an image that was there before."""
     _hand_over(layout, _prepare(layout), ["runner", "rollback", *options.words])
+
+
+def test(layout: Layout, options: Namespace) -> NoReturn:
+    """Run the planted cases, or those that ``options.only`` means."""
+    python = _prepare(layout)
+    odoo = str(ensure_odoo(layout, Progress(sys.stdout).line).root)
+    chosen = ["-k", options.only] if options.only else []
+    folder = str(layout.root / "delivery" / "tests" / "planted")
+    words = ["pytest", "--verbose", "-c", f"{folder}/pytest.ini", *chosen, folder]
+    _become(layout, python, words, {VARIABLE: odoo})
 
 
 def down(layout: Layout, options: Namespace) -> NoReturn:
@@ -59,10 +69,18 @@ def _prepare(layout: Layout) -> Path:
 
 def _hand_over(layout: Layout, python: Path, words: Sequence[str]) -> NoReturn:
     """Become ``python -m delivery``, which then owns the terminal and Ctrl-C."""
+    _become(layout, python, ["delivery", *words], {})
+
+
+def _become(
+    layout: Layout, python: Path, words: Sequence[str], extra: Mapping[str, str]
+) -> NoReturn:
+    """Become ``python -m WORDS`` with ``delivery`` on its path."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(layout.root / "delivery" / "src"),
         "TMS_CACHE_DIR": str(layout.cache),
+        **extra,
     }
-    argv = [str(python), "-m", "delivery", *words]
+    argv = [str(python), "-m", *words]
     os.execve(python, argv, environment)  # nosec B606

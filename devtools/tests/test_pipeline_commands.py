@@ -71,6 +71,17 @@ def test_a_rollback_and_the_way_down_are_handed_over(root: Layout) -> None:
     assert handed_over("pipeline-down").words == ["-m", "delivery", "platform", "down"]
 
 
+def test_the_planted_cases_are_a_suite_of_their_own(root: Layout) -> None:
+    found = handed_over("pipeline-test", "--only", "lint or audited")
+    folder = str(root.root / "delivery" / "tests" / "planted")
+    words = ["-m", "pytest", "--verbose", "-c", f"{folder}/pytest.ini"]
+    assert found.words == [*words, "-k", "lint or audited", folder]
+    assert found.environment["ODOO_HOME"] == str(
+        Path(os.environ["ODOO_HOME"]).resolve()
+    )
+    assert handed_over("pipeline-test").words == [*words, folder]
+
+
 def test_only_root_runs_pipelines(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,43 @@
+"""Scratch clones of this repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from delivery.runner.source import check_out, git
+
+ROOT = Path(__file__).resolve().parents[3]
+AUTHOR = ("-c", "user.name=Planted", "-c", "user.email=planted@example.invalid")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A clone of the commit that is checked out here.
+
+    :param folder: of the clone.
+    """
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Checkout:
+        """Clone; what is not committed here is not in it."""
+        check_out(ROOT, "HEAD", folder)
+        return cls(folder)
+
+    @property
+    def commit(self) -> str:
+        """The full SHA of its HEAD."""
+        return git(self.folder, "rev-parse", "HEAD")
+
+    def plant(self, files: dict[str, str]) -> None:
+        """Commit files, each with its new text, by paths in the repository."""
+        for name, text in files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        git(self.folder, "add", *files)
+        git(self.folder, *AUTHOR, "commit", "--quiet", "--message", "Plant a fault")
+
+    def read(self, name: str) -> str:
+        """The text of a file, by its path in the repository."""
+        return (self.folder / name).read_text(encoding="utf-8")
