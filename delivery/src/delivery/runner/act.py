@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +41,8 @@ class Order:
     :param payload: what the event holds beyond what every such event does.
     :param variables: GitHub's ``vars``.
     :param environment: further environment of the steps, and what replaces it.
+    :param group: runs of one group wait for each other, as GitHub's concurrency groups
+        do, of which act knows nothing; empty: waits for nobody.
     """
 
     source: Path
@@ -49,6 +54,7 @@ class Order:
     payload: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
 
 class Quiet:
@@ -103,8 +109,8 @@ def run_workflow(
     }
     inbox = Path(environment["LOCAL_APPROVALS_DIR"])
     output = ActOutput(folder / "logs", listener or Quiet())
-    started = datetime.now(UTC)
-    with answering(inbox, folder.name, approver):
+    with _alone(machine, order.group), answering(inbox, folder.name, approver):
+        started = datetime.now(UTC)
         status = _act(_command(order, folder), order, folder, environment, output)
     jobs = output.finish()
     if not jobs:
@@ -115,6 +121,21 @@ def run_workflow(
     ended = datetime.now(UTC)
     about = (order.workflow, order.event, order.ref, commit)
     return Run(folder.name, *about, status, started, ended, jobs, folder)
+
+
+@contextmanager
+def _alone(machine: Machine, group: str) -> Iterator[None]:
+    """Let one run of the group be at work on the platform."""
+    if not group:
+        yield
+        return
+    with (machine.locks / f"run-{group}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run of {group} is at work here: waiting", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _command(order: Order, folder: Path) -> list[str]:

@@ -84,6 +84,7 @@ class LocalRun:
                     "EXTRA_BUILD_OPTIONS": self._build_options(component, folder),
                     "REPORTS_DIR": str(reports),
                 },
+                group=component.name,
             )
             run = self._run(order, folder)
         return self._conclude(run, component)
@@ -99,6 +100,7 @@ class LocalRun:
             actor=self.settings.actor,
             inputs={"component": component.name, "target": target},
             variables=self._variables(component, source),
+            group=component.name,
         )
         return self._conclude(self._run(order, folder), component)
 

@@ -34,11 +34,13 @@ class Machine:
     :param cache: virtualenvs, runs, release records; outlives every run.
     :param platform: variables that point tools at the running platform.
     :param environ: the environment of whoever starts the run.
+    :param locks: folder of the platform, where runs that must not meet keep apart.
     """
 
     cache: Path
     platform: Mapping[str, str]
     environ: Mapping[str, str]
+    locks: Path
 
     @classmethod
     def of_checkout(cls, checkout: Path, environ: Mapping[str, str]) -> Machine:
@@ -49,8 +51,9 @@ class Machine:
         :raises RunnerError: no platform is up
         """
         cache = environ.get("TMS_CACHE_DIR") or str(checkout / ".cache")
-        platform = platform_variables(Layout.of_checkout(checkout, environ))
-        return cls(Path(cache).resolve(), platform, environ)
+        layout = Layout.of_checkout(checkout, environ)
+        platform = platform_variables(layout)
+        return cls(Path(cache).resolve(), platform, environ, layout.root)
 
     @property
     def runs(self) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,7 +25,9 @@ def machine(tmp_path: Path) -> Machine:
     """A machine whose platform offers a folder of programs and nothing else."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     environ["SECRET_OF_THE_SHELL"] = "leaked"
-    return Machine(tmp_path / "cache", {"PATH": str(tmp_path / "bin")}, environ)
+    return Machine(
+        tmp_path / "cache", {"PATH": str(tmp_path / "bin")}, environ, tmp_path
+    )
 
 
 @pytest.fixture
@@ -99,6 +103,21 @@ def test_nothing_that_a_step_started_stays_behind(
     assert gone(int((folder / "pid").read_text()))
     assert leftovers.processes_of(folder.name) == []
     assert not (folder / "work").exists()
+
+
+def test_a_run_waits_for_another_of_its_group(
+    machine: Machine, source: Path, folder: Path, heard: Heard
+) -> None:
+    ordered = order(source, group="gps-ingestion-service")
+    run = Thread(target=run_workflow, args=(machine, ordered, folder, None, heard))
+    with (machine.locks / "run-gps-ingestion-service.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run.start()
+        run.join(0.5)
+        assert run.is_alive()
+        assert heard.started == []
+    run.join()
+    assert [job.name for job in heard.jobs] == ["Greet", "After"]
 
 
 class InterruptAtTheWait(Heard):

@@ -83,7 +83,7 @@ class Here:
             "PATH": str(tmp_path / "bin"),
         }
         environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-        self.machine = Machine(tmp_path / "cache", variables, environ)
+        self.machine = Machine(tmp_path / "cache", variables, environ, tmp_path)
 
     def local(self, **settings: Any) -> LocalRun:
         """A local run with these settings."""
