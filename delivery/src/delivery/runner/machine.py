@@ -17,7 +17,7 @@ from delivery.runner.errors import RunnerError
 #: PATH of a step, behind the platform's clients.
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Programs of the steps that may be somewhere else; their folders are put last.
-PROGRAMS = ("bash", "git", "make", "npm", "node", "python3.11")
+PROGRAMS = ("bash", "git", "make", "npm", "node")
 #: How the machine reaches package registries, and whom it trusts: handed on.
 _HANDED_ON = re.compile(
     r"(pip_|npm_config_|ssl_cert_|git_ssl_).*"
@@ -85,7 +85,9 @@ class Machine:
         }
 
     def _path(self) -> str:
-        folders = [self.platform["PATH"], *STANDARD_PATH.split(os.pathsep)]
+        own = self.runs / "bin"
+        _link_python(own)
+        folders = [str(own), self.platform["PATH"], *STANDARD_PATH.split(os.pathsep)]
         for program in PROGRAMS:
             if shutil.which(program, path=os.pathsep.join(folders)) is None:
                 found = shutil.which(program, path=self.environ.get("PATH"))
@@ -106,6 +108,21 @@ def platform_variables(layout: Layout) -> dict[str, str]:
     pairs = (word.partition("=") for word in words if word != "export")
     values = {name: value for name, _, value in pairs}
     return {**values, "PATH": str(layout.programs)}
+
+
+def _link_python(folder: Path) -> None:
+    """Offer the Python that this virtualenv was made of, and nothing beside it.
+
+    Virtualenvs are kept per Python: with another one first on PATH, each would be made
+    twice.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    link, python = folder / name, Path(sys.base_prefix) / "bin" / name
+    if not link.is_symlink() or link.readlink() != python:
+        draft = folder / f".{name}.{os.getpid()}"
+        draft.symlink_to(python)
+        draft.replace(link)
 
 
 def own_program(name: str) -> Path:

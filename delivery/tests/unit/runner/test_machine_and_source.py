@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -72,8 +74,20 @@ def test_a_step_s_environment_is_the_platform_s_and_not_the_shell_s(
     assert found["https_proxy"] == "http://proxy.example:3128"
     assert found["HOME"] == str(tmp_path)
     assert not {"PYTHONPATH", "PGHOST"} & set(found)
-    first = Path(environ["TMS_PLATFORM_DIR"]) / "state" / "bin"
-    assert found["PATH"].startswith(f"{first}:/usr/local/sbin:")
+    clients = Path(environ["TMS_PLATFORM_DIR"]) / "state" / "bin"
+    assert found["PATH"].split(":")[1:3] == [str(clients), "/usr/local/sbin"]
+
+
+def test_steps_use_the_python_that_the_runner_s_virtualenv_was_made_of(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    machine = Machine.of_checkout(tmp_path, environ)
+    for _ in range(2):
+        own = Path(machine.environment()["PATH"].split(":")[0])
+    (link,) = own.iterdir()
+    command = [str(link), "-c", "import sys; print(sys.prefix)"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == sys.base_prefix
 
 
 def test_the_caches_are_the_checkout_s_unless_they_are_moved(
