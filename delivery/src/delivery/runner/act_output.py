@@ -5,7 +5,8 @@ to a job by ``job`` (names of the callers, then its own, separated by slashes) a
 step by ``stepID``, whose first element is the step of the job and whose others are
 steps of a composite action. Its times have whole seconds, so ours are taken here.
 
-What a step wrote to its output file follows the line that says how it ended.
+A step's outputs follow the line that says how it ended, and so can the last lines that
+it printed.
 
 act masks a secret in what steps print, but names it in the entries that set it: those
 entries are used and never kept.
@@ -67,10 +68,10 @@ class _OpenStep:
             self.started,
             ended,
             self.log,
-            # Not a copy: outputs come after the end.
+            # No copies: some of it comes after the end.
             self.outputs,
-            tuple(self.errors),
-            tuple(self.warnings),
+            self.errors,
+            self.warnings,
             self.tolerated,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,8 +50,8 @@ class Step(Timed):
 
     log: Path
     outputs: Mapping[str, str] = field(default_factory=dict)
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    errors: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     tolerated: bool = False
 
 

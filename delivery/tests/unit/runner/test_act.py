@@ -93,7 +93,7 @@ def test_a_step_that_fails_ends_the_run(
     (job,) = run.jobs
     assert job.failed_step is not None
     assert job.failed_step.name == "Fail on request"
-    assert job.failed_step.errors == ("a bad mood",)
+    assert job.failed_step.errors == ["a bad mood"]
 
 
 def test_nothing_that_a_step_started_stays_behind(

@@ -69,7 +69,7 @@ def test_outputs_and_warnings_are_kept_with_their_step(recorded: Run) -> None:
     assert json.loads(plan.steps[-1].outputs["plan"])["release"] is True
     gate = static.steps[-1]
     assert gate.outputs == {"unchecked": "dependencies"}
-    assert gate.warnings == ("dependencies NOT CHECKED, accepted for this run",)
+    assert gate.warnings == ["dependencies NOT CHECKED, accepted for this run"]
     assert static.failed_step is None
 
 
@@ -105,6 +105,19 @@ def test_what_has_no_end_was_cancelled(tmp_path: Path, heard: Heard) -> None:
     (job,) = output.finish()
     assert job.conclusion is Conclusion.CANCELLED
     assert [step.conclusion.value for step in job.steps] == ["success", "cancelled"]
+
+
+def test_what_a_step_printed_last_can_come_after_its_end(
+    tmp_path: Path, heard: Heard
+) -> None:
+    output = ActOutput(tmp_path / "logs", heard, Ticks())
+    step = {"job": "Greet", "stage": "Main", "step": "Say", "stepID": ["0"]}
+    late = {"command": "error", "arg": "a bad mood", "raw": "::error::a bad mood\n"}
+    for more in ({}, {"stepResult": "failure"}, late):
+        output.feed(json.dumps({**step, **more}))
+    ((said,),) = (job.steps for job in output.finish())
+    assert said.errors == ["a bad mood"]
+    assert said.log.read_text() == "::error::a bad mood\n"
 
 
 def test_other_lines_are_passed_over(tmp_path: Path, heard: Heard) -> None:
