@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from devtools.checks.audit import NOT_CHECKED_STATUS
 from devtools.checks.catalogue import Catalogue
 from devtools.checks.check import Check, Kind, Status
-from devtools.checks.infrastructure import InfrastructureCheck
+from devtools.checks.infrastructure import InfrastructureCheck, has_terraform
 from devtools.checks.lock import compile_locks
 from devtools.checks.machine import versions
 from devtools.checks.runner import Runner, exit_status
@@ -118,8 +118,9 @@ def _infra_check(layout: Layout, options: argparse.Namespace) -> int:
     log = layout.root / "reports" / "infra-check.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
-        ensure_venv(layout, "delivery", print)
+    if has_terraform():
+        with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
+            ensure_venv(layout, "delivery", print)
     outcome = InfrastructureCheck(layout, options.mutations)(log)
     if log.is_file():
         print(log.read_text(encoding="utf-8", errors="replace"), end="")

@@ -23,6 +23,11 @@ MUTATIONS = "tests/infrastructure_mutations"
 NO_TERRAFORM = Outcome(Status.NOT_CHECKED, "terraform is not on PATH")
 
 
+def has_terraform() -> bool:
+    """Whether there is a Terraform to check with; its version is looked at later."""
+    return shutil.which("terraform") is not None
+
+
 @dataclass(frozen=True)
 class InfrastructureCheck:
     """Formats, schemas, tests and policies of ``terraform/``, without a network.
@@ -36,7 +41,7 @@ class InfrastructureCheck:
     mutations: bool = False
 
     def __call__(self, log: Path) -> Outcome:
-        if shutil.which("terraform") is None:
+        if not has_terraform():
             return NO_TERRAFORM
         checkov, bindings = self._tools()
         words = ["terraform", "--bindings", str(bindings), "--checkov", str(checkov)]

@@ -146,3 +146,4 @@ def test_the_command_without_terraform_is_no_success(
     (programs / "terraform").unlink()
     assert cli.main(["infra-check"]) == 3
     assert "NOT CHECKED terraform is not on PATH" in capsys.readouterr().out
+    assert not (layout.cache / "setup.lock").exists(), "nothing is set up for it"
