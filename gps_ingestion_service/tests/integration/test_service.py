@@ -115,6 +115,38 @@ def test_a_phone_sends_as_osmand(
     assert unknown.status_code == 400
 
 
+def test_owntracks_is_told_to_forget_what_is_stored(
+    tracker: Tracker, admin: httpx.Client, anonymous: httpx.Client
+) -> None:
+    message = {
+        "_type": "location",
+        "lat": 18.6,
+        "lon": 73.9,
+        "vel": 36,
+        "tst": int(time.time()),
+        "tid": tracker.device_id,
+    }
+    response = anonymous.post(
+        "/v1/owntracks", json=message, auth=("driver", tracker.token)
+    )
+    assert (response.status_code, response.json()) == (200, [])
+    page = admin.get(f"/v1/devices/{tracker.device_id}/positions").json()
+    assert page["positions"][0]["speed"] == pytest.approx(10)
+
+
+def test_a_rejected_row_is_in_quarantine_until_it_is_discarded(
+    tracker: Tracker, admin: httpx.Client, anonymous: httpx.Client
+) -> None:
+    anonymous.post("/v1/positions", json=row(latitude=95), headers=tracker.headers)
+    found = {"device_id": tracker.device_id}
+    (message,) = admin.get("/v1/quarantine", params=found).json()["messages"]
+    assert message["code"] == "out_of_range"
+    path = f"/v1/quarantine/{message['id']}"
+    assert admin.post(f"{path}/replay").json()["released"] is False
+    assert admin.delete(path).status_code == 204
+    assert admin.get("/v1/quarantine", params=found).json()["messages"] == []
+
+
 def test_a_wrong_token_stores_nothing(
     tracker: Tracker, admin: httpx.Client, anonymous: httpx.Client
 ) -> None:

@@ -4,12 +4,24 @@ import asyncio
 
 import asyncpg
 import pytest
-from support.listening import ONE, ended, has_ended, listening, stored, teltonika
+from support.listening import (
+    ONE,
+    ended,
+    has_ended,
+    intake_of,
+    listening,
+    stored,
+    teltonika,
+)
 from support.service import Service, eventually
 from support.sockets import linked, logged_in, mailbox
-from support.trackers import datagram, frame, login, recent
+from support.trackers import datagram, frame, gt06, gt06_login, login, recent
 
 from gps_ingestion_service.database import Connection
+from gps_ingestion_service.formats import TRACKER_FORMATS
+from gps_ingestion_service.trackers.connection import Patience
+from gps_ingestion_service.trackers.datagram import DatagramListener
+from gps_ingestion_service.trackers.stream import StreamListener
 
 
 async def test_a_tracker_that_comes_back_replaces_its_old_connection(
@@ -136,3 +148,59 @@ async def _waiting(db: Connection) -> bool:
             "WHERE relation = 'fix'::regclass AND NOT granted"
         )
     )
+
+
+async def test_a_tracker_that_does_not_take_its_answers_is_hung_up_on(
+    trackers: Service,
+) -> None:
+    beats = gt06(0x13, bytes.fromhex("4B04030001")) * 2000
+    patience = Patience(login_s=60, idle_s=60, frame_s=0.2)
+    listener = StreamListener(
+        TRACKER_FORMATS["gt06"],
+        intake_of(trackers),
+        trackers.state.metrics,
+        patience,
+        max_connections=5,
+        max_per_address=0,
+    )
+    async with linked(await listener.start("127.0.0.1", 0)) as link:
+        await link.send(gt06_login())
+
+        async def hung_up_on() -> bool:
+            try:
+                await link.send(beats)
+            except ConnectionError:
+                return True
+            return has_ended(trackers, "does_not_read", "gt06")
+
+        await eventually(hung_up_on, "the service hangs up")
+    await ended(trackers, "does_not_read", "gt06")
+    await listener.stop()
+
+
+async def test_datagrams_beyond_what_is_in_hand_are_dropped_for_the_tracker_to_repeat(
+    trackers: Service,
+) -> None:
+    listener = DatagramListener(
+        TRACKER_FORMATS["teltonika"], intake_of(trackers), max_in_hand=0
+    )
+    async with mailbox(await listener.start("127.0.0.1", 0)) as box:
+        box.send(datagram(recent(0)))
+
+        async def dropped() -> bool:
+            return 'outcome="dropped"' in await trackers.metrics()
+
+        await eventually(dropped, "the datagram is dropped")
+    await listener.stop()
+
+
+async def test_a_mistake_of_the_service_ends_one_connection_and_is_logged(
+    trackers: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(trackers.state.ingestion, "ingest", fail)
+    async with logged_in(teltonika(trackers)) as link:
+        assert await link.ask(frame(recent(0))) == b""
+    await ended(trackers, "error")

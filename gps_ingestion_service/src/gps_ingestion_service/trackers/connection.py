@@ -1,6 +1,7 @@
 """One TCP connection of a tracker: login, then frame by frame, each answered."""
 
 import asyncio
+import socket
 from datetime import timedelta
 
 import msgspec
@@ -71,7 +72,11 @@ class Connection:
         Raises:
             HangUp: it is not let in, or took too long.
         """
+        # Answers take a few bytes: more room would only hide who does not read them.
         self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+        self._writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, _WRITE_BUFFER_BYTES
+        )
         try:
             async with asyncio.timeout(self._patience.login_s):
                 frame = await self._next_frame(self._tracker.max_login_bytes)

@@ -30,10 +30,14 @@ class DatagramListener(asyncio.DatagramProtocol):
         self._in_hand: set[asyncio.Task[None]] = set()
         self._stopped = False
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen."""
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port, which the system chose where ``port`` is 0."""
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, local_addr=(host, port))
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: self, local_addr=(host, port)
+        )
+        bound: int = transport.get_extra_info("sockname")[1]
+        return bound
 
     async def stop(self) -> None:
         """Answer the datagrams in hand, then close."""

@@ -10,6 +10,7 @@ from support.trackers import IMEI
 
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.errors import StorageUnavailable
+from gps_ingestion_service.trackers.intake import Intake
 
 NONE, ONE, TWO, THREE = (count.to_bytes(4) for count in range(4))
 
@@ -32,6 +33,18 @@ def teltonika(service: Service) -> int:
 def concox(service: Service) -> int:
     """The port of GT06 trackers."""
     return service.state.listeners.ports["gt06"]
+
+
+def intake_of(service: Service) -> Intake:
+    """What a further listener of the service hands its frames to."""
+    state = service.state
+    return Intake(
+        state.database,
+        state.registry,
+        state.ingestion,
+        state.quarantine,
+        state.metrics,
+    )
 
 
 async def stored(db: Connection) -> int:
