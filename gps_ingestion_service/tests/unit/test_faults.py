@@ -24,6 +24,8 @@ from support.service import (
 
 BATCH = 20
 SENDERS = 6
+# Trackers that knock all the time would keep a small machine from starting anything.
+RETRY_S = 0.2
 
 
 class Load:
@@ -68,12 +70,12 @@ class Load:
                     )
                 except httpx.TransportError:
                     self.broken += 1
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(RETRY_S)
                     continue
                 if response.status_code == 503:
                     assert response.headers["retry-after"]
                     self.refused += 1
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(RETRY_S)
                     continue
                 batch += self._record(rows, response)
 

@@ -24,6 +24,7 @@ from support.trackers import (
 Send = Callable[[str, int], Awaitable[int]]
 RECORDS = 10
 SENDERS = 5
+RETRY_S = 0.2
 Key = tuple[str, int]
 
 
@@ -63,7 +64,7 @@ class Fleet:
                 sent = await send(imei, sent)
             except OSError:
                 self.broken += 1
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(RETRY_S)
 
     async def _send_frames(self, imei: str, sent: int) -> int:
         async with linked(self._teltonika) as link:
@@ -75,7 +76,7 @@ class Fleet:
                 answer = await link.ask(frame(*items))
                 if answer == bytes(4):
                     self.refused += 1
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(RETRY_S)
                 elif answer == RECORDS.to_bytes(4):
                     self._acknowledge(imei, times)
                     sent += RECORDS
@@ -148,12 +149,12 @@ async def assert_nothing_lost(fleet: Fleet, url: str) -> None:
     assert {imei for imei, _ in fleet.acknowledged} == set(fleet.imeis)
 
 
-async def test_postgresql_crashes_while_trackers_send(
+async def test_postgresql_crashes_and_the_service_is_killed_while_trackers_send(
     durable: PostgresServer, url: str, running: Process
 ) -> None:
     fleet = await running.start()
     task = asyncio.create_task(fleet.run())
-    await fleet.reaches(500)
+    await fleet.reaches(300)
     await asyncio.to_thread(durable.stop, "immediate")
     refused = fleet.refused
 
@@ -163,31 +164,21 @@ async def test_postgresql_crashes_while_trackers_send(
     await eventually(refusing, "zero records are counted")
     before = len(fleet.acknowledged)
     await asyncio.to_thread(durable.start)
-    await fleet.reaches(before + 500)
-    fleet.stop()
-    await task
-    await assert_nothing_lost(fleet, url)
-
-
-async def test_the_service_is_killed_while_trackers_send(
-    url: str, running: Process
-) -> None:
-    fleet = await running.start()
-    task = asyncio.create_task(fleet.run())
-    await fleet.reaches(400)
+    await fleet.reaches(before + 300)
+    broken = fleet.broken
     running.service.kill()
     await running.service.start()
-    await fleet.reaches(900)
+    await fleet.reaches(before + 600)
     fleet.stop()
     await task
-    assert fleet.broken > 0
+    assert fleet.broken > broken
     await assert_nothing_lost(fleet, url)
 
 
 async def test_sigterm_answers_the_frames_in_hand(url: str, running: Process) -> None:
     fleet = await running.start()
     task = asyncio.create_task(fleet.run())
-    await fleet.reaches(400)
+    await fleet.reaches(300)
     status = await running.service.terminate()
     fleet.stop()
     await task
