@@ -42,7 +42,7 @@ lint: ## the static checks (ONLY=...)
 audit: ## locked dependencies against advisories (ADVISORIES=DIR)
 	@$(DEVTOOLS) audit --only "$(ONLY)"
 
-infra-check: ## the Terraform code, offline (ARGS=--mutations)
+infra-check: ## Terraform code, manifests, alerts, offline (ARGS=--mutations)
 	@$(DEVTOOLS) infra-check $(ARGS)
 
 lock: ## compile the requirements anew (ARGS=--upgrade)

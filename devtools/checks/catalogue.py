@@ -13,6 +13,7 @@ from devtools.checks.check import Check, Kind, Outcome, Status
 from devtools.checks.components import ADDON, COMPONENTS, Component
 from devtools.checks.coverage_report import CoverageCompleteness
 from devtools.checks.execution import Command
+from devtools.checks.gates import MANIFESTS, WATCH, ManifestsCheck, WatchCheck
 from devtools.checks.infrastructure import NAME as INFRASTRUCTURE
 from devtools.checks.infrastructure import InfrastructureCheck
 from devtools.checks.preparation import SETUP, TOOLS, Preparation
@@ -66,7 +67,7 @@ class Catalogue:
             *self._addon_tests(),
             self._map_rules(),
             *self._system_tests(),
-            self._infrastructure(),
+            *self._infrastructure(),
             *(check for part in COMPONENTS for check in self._unit_tests(part)),
             *self._audits(),
             *lints,
@@ -140,10 +141,14 @@ class Catalogue:
     def _audit(self, component: str, name: str, action: AuditCheck) -> Check:
         return Check(name, component, Kind.AUDIT, action, (TOOLS,))
 
-    def _infrastructure(self) -> Check:
-        action = InfrastructureCheck(self.layout)
-        kind, needs = Kind.TEST, (TOOLS,)
-        return Check(INFRASTRUCTURE, INFRASTRUCTURE, kind, action, needs, heavy=True)
+    def _infrastructure(self) -> Iterator[Check]:
+        for name, action in (
+            (MANIFESTS, ManifestsCheck(self.layout)),
+            (WATCH, WatchCheck(self.layout)),
+            (INFRASTRUCTURE, InfrastructureCheck(self.layout)),
+        ):
+            kind, heavy = Kind.TEST, name == INFRASTRUCTURE
+            yield Check(name, INFRASTRUCTURE, kind, action, (TOOLS,), heavy=heavy)
 
     # -- what needs a running Odoo ----------------------------------------------------
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from devtools.checks.audit import NOT_CHECKED_STATUS
 from devtools.checks.catalogue import Catalogue
 from devtools.checks.check import Check, Kind, Status
-from devtools.checks.infrastructure import InfrastructureCheck, has_terraform
+from devtools.checks.gates import MANIFESTS, WATCH, ManifestsCheck, WatchCheck
+from devtools.checks.infrastructure import NAME as INFRASTRUCTURE
+from devtools.checks.infrastructure import InfrastructureCheck
 from devtools.checks.lock import compile_locks
 from devtools.checks.machine import versions
 from devtools.checks.runner import Runner, exit_status
@@ -41,7 +43,9 @@ def add_commands(add: AddCommand) -> None:
             metavar="WORDS",
             help="only checks of these components, or with these words in their names",
         )
-    infrastructure = add("infra-check", _infra_check, "check the Terraform code")
+    infrastructure = add(
+        "infra-check", _infra_check, "check manifests, watch and Terraform code"
+    )
     infrastructure.add_argument(
         "--mutations", action="store_true", help="prove that each rule catches"
     )
@@ -114,16 +118,24 @@ def _lock(layout: Layout, options: argparse.Namespace) -> int:
 
 
 def _infra_check(layout: Layout, options: argparse.Namespace) -> int:
-    """The check of the Terraform code alone; NOT CHECKED is no success here."""
-    log = layout.root / "reports" / "infra-check.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    if has_terraform():
-        with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
-            ensure_venv(layout, "delivery", print)
-    outcome = InfrastructureCheck(layout, options.mutations)(log)
-    if log.is_file():
-        print(log.read_text(encoding="utf-8", errors="replace"), end="")
-    print(f"infra-check {outcome.status.value} {outcome.note}".rstrip())
-    ends = {Status.PASSED: 0, Status.NOT_CHECKED: NOT_CHECKED_STATUS}
-    return ends.get(outcome.status, 1)
+    """The checks of the infrastructure alone; NOT CHECKED is no success here."""
+    reports = layout.root / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
+        ensure_venv(layout, "delivery", print)
+    statuses = set()
+    for name, action in (
+        (MANIFESTS, ManifestsCheck(layout)),
+        (WATCH, WatchCheck(layout, options.mutations)),
+        (INFRASTRUCTURE, InfrastructureCheck(layout, options.mutations)),
+    ):
+        log = reports / f"infra-check-{name}.log"
+        log.unlink(missing_ok=True)
+        outcome = action(log)
+        if log.is_file():
+            print(log.read_text(encoding="utf-8", errors="replace"), end="")
+        print(f"infra-check {name} {outcome.status.value} {outcome.note}".rstrip())
+        statuses.add(outcome.status)
+    if Status.FAILED in statuses:
+        return 1
+    return NOT_CHECKED_STATUS if Status.NOT_CHECKED in statuses else 0

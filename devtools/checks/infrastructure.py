@@ -7,25 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.checks.audit import NOT_CHECKED_STATUS, delivery_variables
-from devtools.checks.check import PASSED, Outcome, Status, failed
-from devtools.checks.execution import Command, verdict
+from devtools.checks.audit import delivery_variables
+from devtools.checks.check import Outcome, Status
+from devtools.checks.execution import Command
+from devtools.checks.gates import gate_outcome
 from devtools.commands import run
 from devtools.digests import digest_files
 from devtools.environment import clean_environment
 from devtools.layout import Layout
 from devtools.locks import exclusive
-from devtools.processes import last_lines
 from devtools.venvs import ensure_venv
 
 NAME = "infrastructure"
 MUTATIONS = "tests/infrastructure_mutations"
 NO_TERRAFORM = Outcome(Status.NOT_CHECKED, "terraform is not on PATH")
-
-
-def has_terraform() -> bool:
-    """Whether there is a Terraform to check with; its version is looked at later."""
-    return shutil.which("terraform") is not None
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class InfrastructureCheck:
     mutations: bool = False
 
     def __call__(self, log: Path) -> Outcome:
-        if not has_terraform():
+        if shutil.which("terraform") is None:
             return NO_TERRAFORM
         checkov, bindings = self._tools()
         words = ["terraform", "--bindings", str(bindings), "--checkov", str(checkov)]
@@ -55,12 +50,7 @@ class InfrastructureCheck:
                 self.layout.root / "delivery",
                 {"PROVIDER_BINDINGS": str(bindings), "CHECKOV": str(checkov)},
             ).execute(log)
-        if status == 0:
-            return PASSED
-        reason = (last_lines(log, 1) or [""])[0].removeprefix(f"{NAME}: ")
-        if status == NOT_CHECKED_STATUS:
-            return Outcome(Status.NOT_CHECKED, reason.removeprefix("NOT CHECKED: "))
-        return failed(reason or verdict(status).note)
+        return gate_outcome(NAME, status, log)
 
     def _command(
         self, argv: list[str], cwd: Path, variables: Mapping[str, str] | None = None

@@ -42,6 +42,7 @@ def layout(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> L
     (tmp_path / "delivery").mkdir()
     checkov = tmp_path / "checkov"
     write_program(checkov / "bin" / "python", f'#!/bin/sh\nexec "{sys.executable}"\n')
+    monkeypatch.setenv("PROMTOOL", "/usr/bin/promtool")
     monkeypatch.setenv("TMS_VENV_INFRASTRUCTURE", str(checkov))
     monkeypatch.setenv("TMS_VENV_DELIVERY", str(tmp_path / "delivery-venv"))
     made = Layout(tmp_path, tmp_path / "cache", tmp_path / "run")
@@ -146,4 +147,18 @@ def test_the_command_without_terraform_is_no_success(
     (programs / "terraform").unlink()
     assert cli.main(["infra-check"]) == 3
     assert "NOT CHECKED terraform is not on PATH" in capsys.readouterr().out
-    assert not (layout.cache / "setup.lock").exists(), "nothing is set up for it"
+
+
+@pytest.mark.parametrize("gate", ["manifests", "watch"])
+def test_what_another_of_its_checks_finds_ends_the_command(
+    gate: str,
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Layout, "discover", lambda: layout)
+    python = layout.venv("delivery") / "bin" / "python"
+    said = f'case "$*" in *"delivery {gate}"*) echo "{gate}: FAILED: x"; exit 1 ;; esac'
+    write_program(python, f"#!/bin/sh\n{said}\n")
+    assert cli.main(["infra-check"]) == 1
+    assert f"infra-check {gate} FAILED" in capsys.readouterr().out

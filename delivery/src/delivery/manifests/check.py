@@ -12,6 +12,8 @@ from delivery.pipeline.process import Runner
 from delivery.pipeline.render import render
 
 COMPONENTS = ("gps_ingestion_service", "odoo_addons/tms_management")
+#: What belongs to no component, for clusters of the cloud alone.
+MONITORING = "monitoring"
 ENVIRONMENTS = ("staging", "production")
 
 
@@ -26,6 +28,14 @@ def read(root: Path, component: str, environment: str, runner: Runner) -> Deploy
         render(kube / environment, runner),
         render(kube / "cloud" / environment, runner),
     )
+
+
+def read_monitoring(root: Path, environment: str, runner: Runner) -> Deployed:
+    """Render the watch over an environment.
+
+    :raises DeliveryError: kustomize refuses it.
+    """
+    return Deployed(environment, cloud=render(root / MONITORING / environment, runner))
 
 
 def problems(deployed: Deployed) -> Iterator[str]:

@@ -42,9 +42,13 @@ def judge(root: Path) -> Verdict:
     start = time.monotonic()
     found: list[str] = []
     objects = 0
-    for component in check.COMPONENTS:
-        for environment in check.ENVIRONMENTS:
-            deployed = check.read(root, component, environment, run)
+    for environment in check.ENVIRONMENTS:
+        places = {
+            component: check.read(root, component, environment, run)
+            for component in check.COMPONENTS
+        }
+        places[check.MONITORING] = check.read_monitoring(root, environment, run)
+        for component, deployed in places.items():
             objects += len(deployed.objects)
             about = f"{component} {environment}"
             found += [f"{about}: {line}" for line in check.problems(deployed)]

@@ -72,6 +72,34 @@ def test_what_has_one_pod_by_design_needs_no_spread_and_no_budget() -> None:
     }
 
 
+@pytest.mark.parametrize("environment", check.ENVIRONMENTS)
+def test_the_watch_is_in_the_namespace_of_what_it_watches(environment: str) -> None:
+    watch = check.read_monitoring(ROOT, environment, run)
+    assert list(check.problems(watch)) == []
+    probe = next(item for item in watch.cloud if item["kind"] == "Probe")
+    target = probe["spec"]["targets"]["staticConfig"]
+    odoo = in_git("odoo_addons/tms_management", environment)
+    (service,) = (
+        item
+        for item in odoo.portable
+        if item["kind"] == "Service" and item["metadata"]["name"] == "tms-odoo"
+    )
+    port = service["spec"]["ports"][0]["port"]
+    assert target == {
+        "static": [f"http://tms-odoo.{odoo.namespace}.svc:{port}/tms/ready"],
+        "labels": {"namespace": odoo.namespace},
+    }
+    monitor = next(item for item in watch.cloud if item["kind"] == "PodMonitor")
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    gps = in_git("gps_ingestion_service", environment)
+    (deployment,) = gps.workloads
+    template = deployment["spec"]["template"]
+    assert wanted <= template["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (box,) = template["spec"]["containers"]
+    assert endpoint["port"] in {found["name"] for found in box["ports"]}
+
+
 def _deployment(deployed: Deployed) -> dict[str, Any]:
     return next(item for item in deployed.portable if item["kind"] == "Deployment")
 
@@ -112,6 +140,7 @@ def test_both_overlays_are_judged_by_schema_and_policy(service: Deployed) -> Non
 def _repository(folder: Path) -> Path:
     for component in check.COMPONENTS:
         shutil.copytree(ROOT / component / "kube", folder / component / "kube")
+    shutil.copytree(ROOT / check.MONITORING, folder / check.MONITORING)
     return folder
 
 

@@ -1,0 +1,1 @@
+"""The watch over the components: alerting rules, dashboards, and their tests."""
