@@ -25,12 +25,12 @@ from delivery.runner.components import ODOO, Component
 from delivery.runner.errors import RunnerError
 from delivery.runner.events import MAIN
 from delivery.runner.machine import Machine
+from delivery.runner.picture import ROLLBACK
 from delivery.runner.progress import Progress
 from delivery.runner.results import Run
 from delivery.runner.source import check_out, git, uncommitted
 
 POLICY = Path(".github/approvers.json")
-ROLLBACK = "rollback.yml"
 #: Folders of earlier runs that are kept.
 KEPT_RUNS = 20
 

@@ -16,6 +16,9 @@ STAGES = (
     "Production Approval",
     "Deploy to Production",
 )
+#: What a rollback has of them, and in front the job that chooses the image.
+ROLLBACK_STAGES = ("Choose a released image", *STAGES[-2:])
+ROLLBACK = "rollback.yml"
 BAR = 30
 _WIDTH = max(len(stage) for stage in STAGES)
 
@@ -30,7 +33,8 @@ def duration(seconds: float) -> str:
 
 def draw(run: Run) -> str:
     """The picture of a pipeline's run."""
-    return "\n".join((_title(run), "", *(_stage(run, name) for name in STAGES), ""))
+    stages = ROLLBACK_STAGES if run.workflow == ROLLBACK else STAGES
+    return "\n".join((_title(run), "", *(_stage(run, name) for name in stages), ""))
 
 
 def _title(run: Run) -> str:

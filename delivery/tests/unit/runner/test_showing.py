@@ -29,6 +29,16 @@ def test_the_picture_has_every_stage_in_the_document_s_order(recorded: Run) -> N
     assert [line[2:34].strip() for line in lines] == list(STAGES)
 
 
+def test_the_picture_of_a_rollback_has_its_own_stages(recorded: Run) -> None:
+    run = dataclasses.replace(recorded, workflow="rollback.yml")
+    lines = draw(run).splitlines()[2:]
+    assert [line[2:34].strip() for line in lines] == [
+        "Choose a released image",
+        "Production Approval",
+        "Deploy to Production",
+    ]
+
+
 def test_the_picture_says_which_stage_failed_and_where(recorded: Run) -> None:
     picture = draw(recorded)
     assert picture.startswith("pl-gps-001 FAILED in ")
