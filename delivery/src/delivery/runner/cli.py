@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -97,17 +98,25 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def _run(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
     repository = source_root().parents[1]
-    layout = Layout.of_checkout(repository, environ)
-    platform = LocalPlatform(
-        layout, Network.from_environment(environ), environ, Steps()
-    )
-    platform.up()
+    platform = _bring_up(repository, environ)
     machine = Machine.of_checkout(repository, environ)
     local = LocalRun(repository, machine, platform, _settings(options))
     if options.command == "rollback":
         return local.rollback(options.component, options.target)
     # Each runs whatever became of the other.
     return all([local.pipeline(component) for component in options.components])
+
+
+def _bring_up(repository: Path, environ: Mapping[str, str]) -> LocalPlatform:
+    """The platform, up; its steps are shown only where there is something to do."""
+    layout = Layout.of_checkout(repository, environ)
+    network = Network.from_environment(environ)
+    platform = LocalPlatform(layout, network, environ, Steps())
+    if all(part.up for part in platform.status()):
+        platform.steps.out = io.StringIO()
+    platform.up()
+    print(f"the local platform is up (looked at in {platform.steps.total_s:.0f} s)")
+    return platform
 
 
 def _settings(options: argparse.Namespace) -> Settings:
