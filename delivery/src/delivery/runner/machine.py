@@ -78,6 +78,7 @@ class Machine:
             **self.platform,
             "LANG": "C.UTF-8",
             # act gives steps a terminal; their logs are files.
+            "BUILDKIT_PROGRESS": "plain",
             "NO_COLOR": "1",
             "PATH": self._path(),
             "RELEASES_DIR": str(self.releases),
