@@ -19,10 +19,13 @@ from devtools.checks.commands import add_commands
 from devtools.commands import running
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
+from devtools.locks import exclusive
 from devtools.odoo_source import VARIABLE, ensure_odoo
 from devtools.odoo_tree import inspect_tree
 from devtools.provision import provision
+from devtools.recovery.drill import recovery_drill
 from devtools.steps import Progress
+from devtools.venvs import ensure_venv
 
 Command = Callable[[Layout, argparse.Namespace], int]
 
@@ -58,6 +61,14 @@ def _test_18(layout: Layout, options: argparse.Namespace) -> int:
     result = run_addon_tests(layout, tree)
     print(result.summary())
     return 0 if result.passed else 1
+
+
+def _recovery_drill(layout: Layout, options: argparse.Namespace) -> int:
+    with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
+        ensure_venv(layout, "gps", print)
+    findings = recovery_drill(layout, print, options.archive_timeout)
+    print("recovery drill passed" if findings.passed else "recovery drill FAILED")
+    return 0 if findings.passed else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     planted = add("pipeline-test", pipeline_commands.test, "make every gate fail here")
     planted.add_argument("--only", default="", metavar="CASES", help="as pytest -k")
     add("pipeline-down", pipeline_commands.down, "take the local platform down")
+    drill = add("recovery-drill", _recovery_drill, "lose a database and restore it")
+    drill.add_argument(
+        "--archive-timeout",
+        type=int,
+        default=5,
+        metavar="S",
+        help="seconds after which log is archived (default: %(default)s; RDS: 300)",
+    )
     add("reset", run_commands.reset, "stop, and delete the instance with its data")
     return parser
 
