@@ -18,8 +18,7 @@ from planted.json_over_http import send
 from planted.outcome import Digests
 from planted.plants import PLANTED_TABLE
 
-PRODUCTION = "tms-production"
-NAMESPACES = ("tms-staging", PRODUCTION)
+STAGING, PRODUCTION = "tms-staging", "tms-production"
 # Tables of the business; Odoo's own jobs write into others at any time.
 ODOO_TABLES = "tms_.*|fleet_vehicle|hr_employee|res_partner|account_move"
 BUSINESS = {
@@ -73,6 +72,17 @@ class Cluster:
             for item in self._list("deployments", component, namespace)
         }
 
+    def undo(self, component: Component, namespace: str) -> None:
+        """Bring back the pods that ran before the last deployment."""
+        for item in self._list("deployments", component, namespace):
+            name = f"deployment/{item['metadata']['name']}"
+            for words in (("undo", name), ("status", name, "--timeout=300s")):
+                self.kubectl(
+                    *("rollout", *words, "-n", namespace),
+                    purpose=f"bringing back {name}",
+                    timeout_s=320,
+                )
+
     def production(self) -> Digests:
         """What production runs, of both components."""
         return {part.name: self.running(part, PRODUCTION) for part in (GPS, ODOO)}
@@ -94,7 +104,7 @@ class Cluster:
 
         No release can do that. It is what the runbook's restored backup does.
         """
-        for namespace in NAMESPACES:
+        for namespace in (STAGING, PRODUCTION):
             move = WRITE_REVISION[component].format(revision=revision)
             self.sql(component, namespace, move)
 

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,9 +81,14 @@ class RegistryWay:
         client.close()
 
     def _refuse(self, client: socket.socket) -> None:
-        with closing(client):
+        # What hangs up while it is being answered has asked in another protocol.
+        with closing(client), suppress(OSError):
             if client.recv(CHUNK).startswith((b"GET", b"HEAD", b"POST", b"PUT")):
                 client.sendall(REFUSAL)
+                client.shutdown(socket.SHUT_WR)
+                # Closed with something unread, the connection would be reset.
+                while client.recv(CHUNK):
+                    pass
 
     def _pass_on(self, client: socket.socket) -> None:
         host, _, port = self.upstream.rpartition(":")

@@ -13,7 +13,7 @@ import pytest
 from delivery.runner.components import GPS, ODOO, Component
 from planted import plants
 from planted.checkout import Checkout
-from planted.cluster import PRODUCTION, Cluster
+from planted.cluster import PRODUCTION, STAGING, Cluster
 from planted.conftest import MakeCheckout, Twin, digest_of
 from planted.evidence import Evidence
 from planted.faults import RegistryWay, docker_by
@@ -65,6 +65,7 @@ def story(
     def tell(component: Component) -> Story:
         target = digest_of(released(component))
         revision = cluster.schema(component, PRODUCTION)
+        in_staging = cluster.running(component, STAGING)
         checkout = make_checkout()
         checkout.plant(plants.migration(checkout, component))
         try:
@@ -72,6 +73,8 @@ def story(
             refused = pipelines.roll_back(unplanted, component, target)
         finally:
             cluster.move_schema(component, revision)
+            if cluster.running(component, STAGING) != in_staging:
+                cluster.undo(component, STAGING)
         cluster.put_in_a_row(component)
         counts = cluster.row_counts(component)
         accepted = pipelines.roll_back(unplanted, component, target)
