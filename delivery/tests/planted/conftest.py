@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from delivery.platform.steps import Steps
 from delivery.runner.advisories import served
 from delivery.runner.components import Component
 from delivery.runner.machine import Machine
+from planted import plants
 from planted.checkout import ROOT, Checkout
 from planted.cluster import Cluster
 from planted.evidence import Evidence
@@ -101,8 +103,13 @@ def checkout(make_checkout: MakeCheckout) -> Checkout:
 
 @pytest.fixture(scope="session")
 def unplanted(make_checkout: MakeCheckout) -> Checkout:
-    """A scratch clone that stays as it is."""
-    return make_checkout()
+    """A scratch clone without a fault.
+
+    Its commit is its own: of a commit that has an image already, none would be pushed.
+    """
+    clone = make_checkout()
+    clone.plant(plants.harmless(f"twin {uuid.uuid4().hex}"))
+    return clone
 
 
 @pytest.fixture(scope="session")
