@@ -9,7 +9,7 @@ COMPONENT ?=
 TARGET ?= previous
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets run stop status reset test lint audit infra-check recovery-drill lock test-18 \
+.PHONY: help setup assets run stop status reset test lint audit infra-check bench recovery-drill lock test-18 \
 	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-test pipeline-down
 
 help: ## show this list
@@ -44,6 +44,9 @@ audit: ## locked dependencies against advisories (ADVISORIES=DIR)
 
 infra-check: ## Terraform code, manifests, alerts, offline (ARGS=--mutations)
 	@$(DEVTOOLS) infra-check $(ARGS)
+
+bench: ## what a fix costs: alone, in a batch, by COPY
+	@$(DEVTOOLS) bench $(ARGS)
 
 recovery-drill: ## lose a GPS database and restore it to a point in time
 	@$(DEVTOOLS) recovery-drill $(ARGS)

@@ -6,29 +6,20 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devtools.commands import run
-from devtools.environment import clean_environment
-from devtools.errors import DevtoolsError
 from devtools.layout import Layout
-from devtools.ports import LOOPBACK, Ports
+from devtools.lone_service import DATABASE, TOKEN, LoneService
+from devtools.ports import Ports
 from devtools.postgres import Cluster, find_binaries
-from devtools.processes import ProcessIdentity
 from devtools.recovery.archive import Archive, destroy
 from devtools.recovery.proof import RPO_S, RTO_S, Proof, lost_seconds, prove
 from devtools.recovery.writer import DEVICE, Writer
-from devtools.services import ProgramService
 from devtools.waiting import wait_until
-from devtools.web import answers, request
 
-DATABASE = "gps"
-# Of a database that lives for a minute, on 127.0.0.1.
-TOKEN = "recovery-drill"  # nosec
 TIMEOUT_S = 120.0
 Say = Callable[[str], None]
 
@@ -60,20 +51,19 @@ class Drill:
     def __init__(
         self, layout: Layout, folder: Path, archive_timeout_s: int, batches: int
     ) -> None:
-        self.layout = layout
         self.batches = batches
-        self.ports = Ports.free()
+        ports = Ports.free()
         self.archive = Archive(folder / "archive", archive_timeout_s)
         self.cluster = Cluster(
             find_binaries(layout.venv("gps")),
             folder / "database" / "data",
-            self.ports.postgres,
+            ports.postgres,
             folder / "postgres.log",
             TOKEN,
         )
-        self.service_log = folder / "service.log"
-        self.url = f"http://{LOOPBACK}:{self.ports.gps}"
-        self.writer = Writer(self.url, TOKEN)
+        log = folder / "service.log"
+        self.service = LoneService(layout, self.cluster, ports.gps, log)
+        self.writer = Writer(self.service.url, TOKEN)
 
     def run(self, say: Say) -> Findings:
         """Go through all of it.
@@ -85,8 +75,8 @@ class Drill:
         server = self.cluster.start()
         try:
             self.cluster.query(f"CREATE DATABASE {DATABASE}")
-            with self._service():
-                self._register()
+            with self.service.running():
+                self.service.register(DEVICE, "MH12AB1234")
                 target = self._write(say)
                 # The disk goes while the tracker sends.
                 destroyed_at = time.time()
@@ -124,7 +114,7 @@ class Drill:
             lambda: len(self.writer.acknowledged) >= wanted,
             what=f"{self.batches} acknowledged batches {when}",
             timeout_s=TIMEOUT_S,
-            hint=f"see {self.service_log}",
+            hint=f"see {self.service.log}",
         )
 
     def _restore_to(
@@ -133,7 +123,7 @@ class Drill:
         moment = datetime.fromtimestamp(target, UTC)
         server = self.archive.restore(self.cluster, moment.isoformat())
         try:
-            with self._service():
+            with self.service.running():
                 restore_s = time.time() - destroyed_at
                 proof = prove(self.writer.acknowledged, self._stored(), target)
         finally:
@@ -154,57 +144,13 @@ class Drill:
         return lost_seconds(self.writer.acknowledged, stored, destroyed_at)
 
     def _stored(self) -> set[datetime]:
-        rows = self.cluster.query("SELECT extract(epoch FROM fix_time) FROM fix", "gps")
+        rows = self.cluster.query(
+            "SELECT extract(epoch FROM fix_time) FROM fix", DATABASE
+        )
         return {datetime.fromtimestamp(float(row), UTC) for row in rows}
 
     def _megabytes(self) -> int:
         return self.archive.size_bytes // 1024**2
-
-    @contextmanager
-    def _service(self) -> Iterator[ProcessIdentity]:
-        program = [str(self.layout.python("gps")), "-m", "gps_ingestion_service"]
-        environment = clean_environment(
-            {
-                "PYTHONPATH": str(self.layout.service / "src"),
-                "GPS_DATABASE_URL": self.cluster.url("postgres", TOKEN, DATABASE),
-                "GPS_ADMIN_TOKEN": TOKEN,
-                "GPS_INGEST_TOKEN": TOKEN,
-            }
-        )
-        place = self.layout.service
-        run(
-            [*program, "migrate"],
-            log=self.service_log,
-            what="migrating",
-            cwd=place,
-            env=environment,
-        )
-        ready = f"{self.url}/readyz"
-        service = ProgramService(
-            "the GPS service",
-            [*program, "serve", "--host", LOOPBACK, "--port", str(self.ports.gps)],
-            environment,
-            place,
-            self.service_log,
-            lambda: answers(ready),
-            lambda: answers(ready),
-        )
-        process = service.launch()
-        try:
-            service.wait_ready(process)
-            yield process
-        finally:
-            process.end()
-
-    def _register(self) -> None:
-        answer = request(
-            f"{self.url}/v1/devices/{DEVICE}",
-            method="PUT",
-            payload={"vehicle_identifier": "MH12AB1234", "version": 1, "enabled": True},
-            token=TOKEN,
-        )
-        if answer.status != 201:
-            raise DevtoolsError(f"the service refused a device: {answer.status}")
 
 
 def recovery_drill(

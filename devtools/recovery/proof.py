@@ -63,8 +63,6 @@ def lost_seconds(
 ) -> float:
     """Age, at the disaster, of the oldest promise that the archive cannot keep."""
     lost = [
-        batch.acked_at
-        for batch in acknowledged
-        if not restored >= set(batch.fix_times)
+        batch.acked_at for batch in acknowledged if not restored >= set(batch.fix_times)
     ]
     return max(0.0, destroyed_at - min(lost)) if lost else 0.0

@@ -42,6 +42,10 @@ PACKAGES = {
         "delivery.infrastructure.cli",
         "check the Terraform code, offline",
     ),
+    "capacity": (
+        "delivery.capacity.cli",
+        "what fleets of several sizes need",
+    ),
     "watch": (
         "delivery.watch.cli",
         "check alerting rules and dashboards, or write the dashboards",
