@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from delivery.errors import DeliveryError
 from delivery.manifests import check
 from delivery.manifests.deployed import Deployed
 from delivery.manifests.policy import RULES, policy_problems
-from delivery.manifests.schemas import schema_problems
+from delivery.manifests.schemas import KUBERNETES_VERSION, schema_problems
 from delivery.pipeline.process import run
 
 from .twins import TWINS, Spoil
@@ -120,6 +121,13 @@ def test_what_does_not_fit_the_schema_is_refused(
     (problem,) = schema_problems(item)
     assert problem.startswith("Deployment gps-ingestion-service: ")
     assert says in problem
+
+
+def test_the_schemas_are_those_of_the_clusters_that_terraform_makes() -> None:
+    text = (ROOT / "terraform/modules/cluster/variables.tf").read_text()
+    block = text[text.index('variable "kubernetes_version"') :]
+    (version, *_) = re.findall(r'default\s*=\s*"([^"]+)"', block)
+    assert version == KUBERNETES_VERSION
 
 
 def test_a_kind_that_nobody_knows_is_refused(service: Deployed) -> None:
