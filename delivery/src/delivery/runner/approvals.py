@@ -18,6 +18,8 @@ from delivery.pipeline.errors import DeliveryError
 #: Between two looks into the inbox, or at whether the run is over.
 POLL_S = 0.3
 REJECTED = "rejected"
+#: The kind of a request whose run has neither checks nor scans.
+ROLLBACK = "rollback"
 
 
 class Approver(Protocol):
@@ -139,13 +141,13 @@ class Terminal:
 
 def describe(request: Request) -> str:
     """What is asked, in words."""
-    unchecked = ", ".join(request.unchecked)
+    gates = "no gate runs" if request.kind == ROLLBACK else "nothing: every gate looked"
     return "\n".join(
         (
             f"  PRODUCTION APPROVAL  {request.kind} of {request.component}",
             f"    digest      {request.digest}",
             f"    commit      {request.commit}",
             f"    started by  {request.actor}, run {request.run}",
-            f"    unchecked   {unchecked or 'nothing: every gate looked'}",
+            f"    unchecked   {', '.join(request.unchecked) or gates}",
         )
     )

@@ -6,14 +6,14 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from delivery.pipeline.approval import Decision, Inbox, Request, check
-from delivery.runner.approvals import Approver, Scripted, Terminal, answering
+from delivery.runner.approvals import Approver, Scripted, Terminal, answering, describe
 
 LEADS = ("project-lead", "devops-lead")
 
@@ -84,6 +84,17 @@ def test_a_person_is_shown_what_they_decide_about(
         assert fact in shown
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("release", "nothing: every gate looked"), ("rollback", "no gate runs")],
+)
+def test_what_was_not_checked_is_never_left_open(
+    request_: Request, kind: str, said: str
+) -> None:
+    asked = replace(request_, kind=kind, unchecked=())
+    assert f"unchecked   {said}" in describe(asked)
+
+
 def test_no_is_a_rejection(request_: Request, person: Person) -> None:
     person.types("project-lead\nno\n")
     decision = person.terminal(request_, Event())
@@ -94,7 +105,7 @@ def test_no_is_a_rejection(request_: Request, person: Person) -> None:
 def test_only_a_listed_approver_who_did_not_start_the_run_can_answer(
     request_: Request, person: Person
 ) -> None:
-    asked = Request(**{**vars(request_), "actor": "devops-lead"})
+    asked = replace(request_, actor="devops-lead")
     person.types("bob\ndevops-lead\nproject-lead\nperhaps\nyes\n")
     decision = person.terminal(asked, Event())
     assert decision is not None
