@@ -86,7 +86,8 @@ class TemplateStore:
         """Name of the template with Odoo's own modules."""
         lock = self.layout.addon / "requirements.txt"
         locked = digest_files([lock]) if lock.is_file() else ""
-        postgres = str(find_binaries(self.layout.venv("gps")).stat().st_mtime_ns)
+        # Its content, not its age: a virtualenv made again holds the same server.
+        postgres = digest_files([find_binaries(self.layout.venv("gps")) / "postgres"])
         parts = (RECIPE, self.tree.fingerprint, locked, postgres, *BASE_MODULES)
         return f"{self.tree.series}-base-{digest_texts(*parts)[:12]}"
 

