@@ -126,7 +126,7 @@ def test_what_does_not_fit_the_schema_is_refused(
 def test_the_schemas_are_those_of_the_clusters_that_terraform_makes() -> None:
     text = (ROOT / "terraform/modules/cluster/variables.tf").read_text()
     block = text[text.index('variable "kubernetes_version"') :]
-    (version, *_) = re.findall(r'default\s*=\s*"([^"]+)"', block)
+    version, *_ = re.findall(r'default\s*=\s*"([^"]+)"', block)
     assert version == KUBERNETES_VERSION
 
 
