@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +73,17 @@ class Cluster:
             for item in self._list("deployments", component, namespace)
         }
 
-    def undo(self, component: Component, namespace: str) -> None:
+    @contextmanager
+    def restored(self, component: Component, namespace: str) -> Iterator[None]:
+        """Let the block deploy there; what ran before it runs again afterwards."""
+        before = self.running(component, namespace)
+        try:
+            yield
+        finally:
+            if self.running(component, namespace) != before:
+                self._undo(component, namespace)
+
+    def _undo(self, component: Component, namespace: str) -> None:
         """Bring back the pods that ran before the last deployment."""
         for item in self._list("deployments", component, namespace):
             name = f"deployment/{item['metadata']['name']}"

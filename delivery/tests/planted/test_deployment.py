@@ -10,6 +10,7 @@ from delivery.runner.approvals import Approver
 from delivery.runner.components import GPS
 from planted import plants
 from planted.checkout import Checkout
+from planted.cluster import Cluster
 from planted.conftest import Twin
 from planted.evidence import Evidence
 from planted.pipelines import Pipelines, approve_another, refuse
@@ -36,15 +37,16 @@ def test_staging(
     place: tuple[str, str],
     checkout: Checkout,
     pipelines: Pipelines,
+    cluster: Cluster,
     evidence: Evidence,
     released: Twin,
 ) -> None:
     unplanted = released(GPS)
     checkout.plant(plant(checkout))
 
-    planted = pipelines.push(
-        checkout, GPS, changes={"ROLLOUT_OPTIONS": "--timeout=90s"}
-    )
+    with cluster.restored(GPS, "tms-staging"):
+        options = {"ROLLOUT_OPTIONS": "--timeout=90s"}
+        planted = pipelines.push(checkout, GPS, changes=options)
 
     evidence.fails(case, GPS, planted, place, unplanted)
 
