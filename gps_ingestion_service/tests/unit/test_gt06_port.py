@@ -35,9 +35,11 @@ async def gt06_in(service: Service, extra: bytes = b"") -> AsyncIterator[Link]:
 async def test_gt06_positions_heartbeats_and_alarms_are_answered(
     trackers: Service, db: Connection
 ) -> None:
+    now = moment()
     async with gt06_in(trackers) as link:
         for serial, kind in ((2, 0x12), (3, 0x16), (4, 0x22)):
-            packet = gt06(kind, gt06_position(moment(serial)), serial)
+            time = now - timedelta(seconds=serial)
+            packet = gt06(kind, gt06_position(time), serial)
             assert await link.ask(packet, 10) == gt06(kind, b"", serial)
         beat = gt06(0x13, bytes.fromhex("4B04030001"), serial=5)
         assert await link.ask(beat, 10) == gt06(0x13, b"", serial=5)
