@@ -20,8 +20,8 @@ from support.trackers import IMEI, gt06, gt06_login, gt06_position
 from gps_ingestion_service.database import Connection
 
 
-def moment(seconds_ago: float = 0) -> datetime:
-    return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=seconds_ago)
+def moment() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @asynccontextmanager
