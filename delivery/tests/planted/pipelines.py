@@ -114,6 +114,8 @@ class Pipelines:
             actor=ACTOR,
             variables=self._variables(checkout),
             environment={**self.environment(), **changes},
+            # What a case deploys, no other run may move under it.
+            group=component.name,
         )
 
     def _variables(self, checkout: Checkout) -> dict[str, str]:
