@@ -19,6 +19,11 @@ class DatabaseAhead(LaunchError):
     """The database is past this image, and Odoo cannot go back."""
 
 
+def run_folder(environment: Mapping[str, str]) -> Path:
+    """Folder for what a container writes when it starts."""
+    return Path(environment.get("ODOO_RUN_DIR", "/run/odoo"))
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a container is told by its environment.
@@ -50,7 +55,7 @@ class Settings:
         return cls(
             odoo_home=Path(environment.get("ODOO_HOME", "/opt/odoo")),
             addons=Path(environment.get("TMS_ADDONS", "/opt/tms/addons")),
-            run_folder=Path(environment.get("ODOO_RUN_DIR", "/run/odoo")),
+            run_folder=run_folder(environment),
             data_folder=Path(environment.get("ODOO_DATA_DIR", "/var/lib/odoo")),
             db_host=_required(environment, "ODOO_DB_HOST"),
             db_port=int(environment.get("ODOO_DB_PORT", "5432")),

@@ -8,6 +8,7 @@ running server. Settings come from the environment, secrets from mounted files.
 from __future__ import annotations
 
 import argparse
+import configparser
 import json
 import os
 import secrets
@@ -34,7 +35,13 @@ from addon_database import (
     record,
     serving_state,
 )
-from launch_settings import DatabaseAhead, DatabaseAway, LaunchError, Settings
+from launch_settings import (
+    DatabaseAhead,
+    DatabaseAway,
+    LaunchError,
+    Settings,
+    run_folder,
+)
 
 # Any number will do; it must only be the same in every replica.
 MIGRATION_LOCK = 0x746D736D6967
@@ -68,7 +75,8 @@ def configuration(settings: Settings, role: str) -> str:
         "list_db": False,
         "proxy_mode": True,
         "http_interface": "0.0.0.0",  # nosec B104
-        "http_port": HTTP_PORT,
+        # Odoo's evented mode listens at the other one only; `healthy` reads this.
+        "http_port": WEBSOCKET_PORT if role == "websocket" else HTTP_PORT,
         "gevent_port": WEBSOCKET_PORT,
         "workers": 2 if role == "web" else 0,
         "max_cron_threads": 2 if role == "cron" else 0,
@@ -77,9 +85,14 @@ def configuration(settings: Settings, role: str) -> str:
     return f"[options]\n{lines}"
 
 
+def configuration_path(folder: Path) -> Path:
+    """Where the configuration is, in the folder of a running container."""
+    return folder / "odoo.conf"
+
+
 def write_configuration(settings: Settings, role: str) -> Path:
     """Write the configuration where only this user can read it, and return its path."""
-    path = settings.run_folder / "odoo.conf"
+    path = configuration_path(settings.run_folder)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -159,6 +172,13 @@ def schema(
     return 1 if wait_s and state not in ("current", "ahead") else 0
 
 
+def port_of_role(environment: Mapping[str, str]) -> int:
+    """The port that the server of this container was configured to listen at."""
+    written = configparser.ConfigParser(interpolation=None)
+    written.read(configuration_path(run_folder(environment)))
+    return written.getint("options", "http_port", fallback=HTTP_PORT)
+
+
 def healthy(port: int) -> int:
     """0 when the server on this container's ``port`` answers."""
     url = f"http://127.0.0.1:{port}/web/health"
@@ -190,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     for role in ("web", "websocket", "cron", "migrate"):
         commands.add_parser(role)
     commands.add_parser("schema").add_argument("--wait-s", type=float, default=0.0)
-    commands.add_parser("healthy").add_argument("--port", type=int, default=HTTP_PORT)
+    commands.add_parser("healthy").add_argument("--port", type=int)
     return parser
 
 
@@ -198,7 +218,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command; errors are one line on stderr."""
     options = _parser().parse_args(arguments)
     if options.command == "healthy":
-        return healthy(options.port)
+        return healthy(options.port or port_of_role(environment))
     try:
         settings = Settings.read(environment)
         if options.command == "schema":

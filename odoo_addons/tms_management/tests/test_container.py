@@ -200,6 +200,14 @@ class TestCommands(ContainerCase):
             thread.join()
         self.assertEqual(status, 0)
 
+    def test_each_workload_is_asked_where_it_listens(self):
+        ports = {"web": 8069, "cron": 8069, "websocket": 8072}
+        for role, port in ports.items():
+            tms_odoo.write_configuration(self.settings, role)
+            with patch.object(tms_odoo, "healthy", return_value=0) as ask:
+                self.assertEqual(self.run_main("healthy")[0], 0)
+            ask.assert_called_once_with(port)
+
     def test_a_server_that_is_not_there_is_not(self):
         self.assertEqual(tms_odoo.main(["healthy", "--port", "1"], {}), 1)
 
