@@ -70,6 +70,24 @@ def test_what_differs_is_named(change: dict[str, Any], line: str) -> None:
     assert lines(replace(BEFORE, **change)) == [line]
 
 
+def test_an_interface_is_named_once_without_its_settings() -> None:
+    after = replace(
+        BEFORE,
+        interfaces=[*BEFORE.interfaces, "docker0"],
+        sysctls={**BEFORE.sysctls, "net.ipv4.conf.docker0.rp_filter": "0"},
+    )
+    assert lines(after) == ["interfaces: docker0 was added"]
+
+
+def test_a_setting_of_an_interface_that_was_there_is_named() -> None:
+    name = "net.ipv4.conf.lo.rp_filter"
+    before = replace(BEFORE, sysctls={name: "0"})
+    after = replace(BEFORE, sysctls={name: "1"})
+    assert [str(found) for found in compare(before, after)] == [
+        f"sysctl: {name} was 0, is 1"
+    ]
+
+
 def test_a_changed_policy_and_a_new_rule_are_named() -> None:
     chains = {"FORWARD": ["DROP", "-A FORWARD -j AUDIT", "-A FORWARD -j DOCKER"]}
     assert lines(replace(BEFORE, firewall={"iptables filter": chains})) == [

@@ -105,10 +105,26 @@ def test_without_one_dockerd_is_started(
     recorder.answers = {f"{module.CLIENT} ps": "c1 c2\n", "docker ps": "c1 c2\n"}
     assert engine.start({}).startswith("started dockerd")
     module.BRIDGE.touch()
+    module.exec_root(engine.layout).mkdir(parents=True)
     engine.stop()
     assert recorder.lines[-2].endswith("stop -t 5 c1 c2")
     assert recorder.lines[-1] == "ip link delete docker0"
     assert engine.processes.running("engine") is None
+
+
+def test_the_bridge_of_an_engine_that_was_killed_goes(
+    engine: Engine, recorder: Recorder
+) -> None:
+    module.BRIDGE.touch()
+    module.exec_root(engine.layout).mkdir(parents=True)
+    engine.stop()
+    assert recorder.lines == ["ip link delete docker0"]
+
+
+def test_the_bridge_of_another_engine_stays(engine: Engine, recorder: Recorder) -> None:
+    module.BRIDGE.touch()
+    engine.stop()
+    assert recorder.lines == []
 
 
 def test_a_dockerd_that_ends_says_why(

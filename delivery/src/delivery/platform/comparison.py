@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ OUR_SYSCTLS = (
     "vm.overcommit_memory",
     "vm.panic_on_oom",
 )
+#: Settings of one interface: they come and go with it.
+INTERFACE_SYSCTLS = re.compile(r"net\.ipv[46]\.(conf|neigh)\.")
 #: What tells a rule of the engine from rules of others.
 OUR_RULES = re.compile(r"\bDOCKER(-[A-Z0-9-]+)?\b|\bdocker0\b")
 #: Control groups of pods, of the engine's containers and of its image builds.
@@ -54,11 +56,7 @@ def compare(before: Snapshot, after: Snapshot) -> list[Difference]:
         found += _lists(kind, getattr(before, kind), getattr(after, kind))
     found += _lists("cgroups", _our_groups(before), _our_groups(after))
     found += _lists("firewall", _rules(before), _rules(after))
-    for name in sorted(before.sysctls.keys() | after.sysctls.keys()):
-        old, new = before.sysctls.get(name), after.sysctls.get(name)
-        if old != new:
-            found.append(Difference("sysctl", f"{name} was {old}, is {new}"))
-    return found
+    return found + list(_sysctls(before.sysctls, after.sysctls))
 
 
 def unrelated_processes(before: Snapshot, after: Snapshot) -> tuple[int, int]:
@@ -81,6 +79,17 @@ def _lists(kind: str, before: Iterable[str], after: Iterable[str]) -> list[Diffe
     added = [Difference(kind, f"{text} was added") for text in (new - old).elements()]
     gone = [Difference(kind, f"{text} is gone") for text in (old - new).elements()]
     return sorted(added + gone, key=str)
+
+
+def _sysctls(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> Iterator[Difference]:
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        # The interface that came or went is told as such, once.
+        of_interface = INTERFACE_SYSCTLS.match(name) and None in (old, new)
+        if old != new and not of_interface:
+            yield Difference("sysctl", f"{name} was {old}, is {new}")
 
 
 def _our_groups(snapshot: Snapshot) -> list[str]:

@@ -76,6 +76,11 @@ def running_engine(environ: Mapping[str, str], own: str) -> str | None:
     return DEFAULT_SOCKET if answers(DEFAULT_SOCKET) else None
 
 
+def exec_root(layout: Layout) -> Path:
+    """Folder for what an engine of this platform keeps while it runs."""
+    return layout.state / "engine"
+
+
 def daemon_command(layout: Layout, network: Network) -> list[str]:
     """Return the command line of dockerd.
 
@@ -87,7 +92,7 @@ def daemon_command(layout: Layout, network: Network) -> list[str]:
         *("/usr/sbin/dockerd", f"--host=unix://{layout.engine_socket}"),
         f"--pidfile={layout.state}/docker.pid",
         f"--data-root={layout.engine}",
-        f"--exec-root={layout.state}/engine",
+        f"--exec-root={exec_root(layout)}",
         "--exec-opt=native.cgroupdriver=cgroupfs",
         f"--cgroup-parent=/{CGROUP}",
         f"--bip={network.engine_bridge}",
@@ -149,8 +154,10 @@ class Engine:
             running = self.docker("ps", "-q", purpose="listing containers").split()
             if running:
                 self.docker("stop", "-t", "5", *running, purpose="stopping containers")
-        stopped = self.processes.stop("engine", grace_s=30)
-        if stopped and BRIDGE.exists():
+        self.processes.stop("engine", grace_s=30)
+        # Its folder tells that the bridge is ours, even of an engine that was killed.
+        ours = exec_root(self.layout).exists() and not answers(DEFAULT_SOCKET)
+        if ours and BRIDGE.exists():
             delete = ["ip", "link", "delete", BRIDGE.name]
             run(delete, purpose="removing docker's bridge")
 
