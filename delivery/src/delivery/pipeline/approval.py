@@ -224,10 +224,17 @@ def check_armed(environment: Mapping[str, Any], digest: str) -> tuple[str, ...]:
 def approver_of(reviews: Sequence[Mapping[str, Any]], environment: str) -> str:
     """Who approved ``environment`` in a run, by GitHub's review history.
 
+    The history says neither when nor for which attempt: of a run that was started again
+    each approver is named.
+
     :raises DeliveryError: nobody did
     """
-    for review in reviews:
-        names = [item.get("name") for item in review.get("environments", [])]
-        if review.get("state") == APPROVED and environment in names:
-            return str(review["user"]["login"])
+    approvers = {
+        str(review["user"]["login"]): None
+        for review in reviews
+        if review.get("state") == APPROVED
+        and environment in [item.get("name") for item in review.get("environments", [])]
+    }
+    if approvers:
+        return ", ".join(approvers)
     raise _refused(f"GitHub knows of no approval for {environment} in this run")

@@ -21,9 +21,17 @@ from delivery.pipeline.process import Runner
 MAIN = "refs/heads/main"
 _RELEASE_TAG = re.compile(r"refs/tags/v\d+\.\d+\.\d+\S*")
 # A change here can change what a pipeline of any component does.
-SHARED = (".github", "delivery", "requirements")
+SHARED = (
+    ".github",
+    "Makefile",
+    "delivery",
+    "devtools",
+    "requirements",
+    # Part of the integration tests' virtualenv.
+    "simulator/requirements-data.txt",
+)
 # Words about the product are not the product.
-_PROSE = {".md", ".png", ".svg"}
+_PROSE = ".md"
 
 
 class Stage(enum.Enum):
@@ -69,7 +77,7 @@ def touches(files: Sequence[str], component: str) -> list[str]:
     return [
         name
         for name in files
-        if PurePosixPath(name).suffix not in _PROSE
+        if PurePosixPath(name).suffix != _PROSE
         and any(PurePosixPath(name).is_relative_to(root) for root in roots)
     ]
 

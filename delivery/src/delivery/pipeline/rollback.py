@@ -30,6 +30,8 @@ PREVIOUS = "previous"
 SERVES = ("missing", "behind", "current")
 _COMPONENT = "app.kubernetes.io/component"
 _CHECK = "schema-check"
+#: It is the first pod of a new image: a node may have to start, and to pull it.
+SCHEMA_CHECK_S = 600
 
 
 def released(catalogue: Sequence[Image]) -> list[Image]:
@@ -67,7 +69,7 @@ def schema_check_job(objects: list[KubernetesObject], digest: str) -> Kubernetes
     _, name = application(objects)
     job["metadata"]["name"] = f"{name}-{_CHECK}-{short(digest)}"
     job["metadata"]["labels"][_COMPONENT] = _CHECK
-    job["spec"].update(backoffLimit=2, activeDeadlineSeconds=120)
+    job["spec"].update(backoffLimit=2, activeDeadlineSeconds=SCHEMA_CHECK_S)
     job["spec"]["template"]["metadata"]["labels"][_COMPONENT] = _CHECK
     for box in job["spec"]["template"]["spec"]["containers"]:
         box["args"] = ["schema"]
@@ -140,7 +142,8 @@ def guard_schema(
         return [judge_job(item) for item in live if item["metadata"]["name"] == name]
 
     try:
-        wait(lambda: look() or [_missing(name)], 180.0, clock, sleep, say)
+        limit_s = SCHEMA_CHECK_S + 60.0
+        wait(lambda: look() or [_missing(name)], limit_s, clock, sleep, say)
         logs = output_of(runner, ["kubectl", "logs", f"job/{name}", *space])
         return refuse_backwards(read_report(logs), digest)
     finally:

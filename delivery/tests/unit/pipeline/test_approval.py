@@ -210,14 +210,23 @@ def test_a_gate_that_would_ask_nobody_is_an_error(described: dict[str, Any]) -> 
         check_armed(described, DIGEST)
 
 
-def review(state: str, *names: str) -> dict[str, Any]:
+def review(state: str, *names: str, by: str = "dora") -> dict[str, Any]:
     environments = [{"name": name} for name in names]
-    return {"state": state, "environments": environments, "user": {"login": "dora"}}
+    return {"state": state, "environments": environments, "user": {"login": by}}
 
 
 def test_finds_who_approved_on_github() -> None:
     reviews = [review("approved", "staging"), review("approved", "production")]
     assert approver_of(reviews, "production") == "dora"
+
+
+def test_every_approver_of_a_run_that_was_started_again_is_named() -> None:
+    reviews = [
+        review("approved", "production", by="dora"),
+        review("approved", "production", by="emil"),
+        review("approved", "production", by="dora"),
+    ]
+    assert approver_of(reviews, "production") == "dora, emil"
 
 
 def test_a_run_that_nobody_approved_is_refused() -> None:

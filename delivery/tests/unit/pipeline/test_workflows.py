@@ -139,12 +139,26 @@ def test_only_one_job_can_assume_the_production_role() -> None:
     assert found == [("deploy-production.yml", "Deploy to Production")]
 
 
-def test_the_job_that_publishes_uses_no_cache_of_the_runner() -> None:
-    text = (WORKFLOWS / "package.yml").read_text()
+def test_a_job_that_can_have_a_role_uses_no_cache_of_the_runner() -> None:
+    """What any other job wrote there would run with that role."""
     tools = (ROOT / ".github/actions/setup-pipeline-tools/action.yml").read_text()
-    assert "actions/cache" not in text
-    assert "setup-python-env" not in text
     assert 'cache: "false"' in tools
+    jobs = [job for name in all_workflows() for job in load(name)["jobs"].values()]
+    with_role = [job for job in jobs if "id-token" in job["permissions"]]
+    steps = [step for job in with_role for step in job.get("steps", ())]
+    used = [(step.get("uses", ""), step.get("with", {})) for step in steps]
+    assert not [action for action, _ in used if action.startswith("actions/cache")]
+    named = ("setup-python-env", "hosted-python")
+    caching = [given for action, given in used if action.endswith(named)]
+    assert caching and all(given["cache"] == "false" for given in caching)
+
+
+def test_each_component_keeps_a_cache_of_its_own() -> None:
+    actions = ROOT / ".github" / "actions"
+    key = (actions / "hosted-python" / "action.yml").read_text()
+    asked = (actions / "setup-python-env" / "action.yml").read_text()
+    assert "key: venvs-${{ runner.os }}-${{ inputs.environment }}-" in key
+    assert "environment: ${{ inputs.environment }}" in asked
 
 
 @pytest.mark.parametrize("identifier", PIPELINES)
