@@ -20,6 +20,10 @@ from gps_ingestion_service.devices.endpoints import router as devices_router
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
 from gps_ingestion_service.errors import ServiceError, as_service_error, error_response
+from gps_ingestion_service.events.endpoints import router as events_router
+from gps_ingestion_service.events.pusher import EventPusher, FactKeeper
+from gps_ingestion_service.facts.model import Rules
+from gps_ingestion_service.facts.worker import FactWorker
 from gps_ingestion_service.formats import DecodeError
 from gps_ingestion_service.health.endpoints import router as health_router
 from gps_ingestion_service.health.service import Health
@@ -51,7 +55,7 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
     database = Database(settings)
     registry = DeviceRegistry(database, metrics)
     group_commit = GroupCommit(
-        FixStore(database, settings.connect_timeout_s).store,
+        FixStore(database, settings.connect_timeout_s, facts=settings.facts).store,
         metrics,
         settings.queue_max_rows,
         settings.commit_max_rows,
@@ -99,11 +103,16 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
         keeper = PartitionKeeper(
             state.database, state.metrics, settings.partitions_ahead_days
         )
+        facts = FactKeeper(state.database, timedelta(days=settings.facts_days))
         tasks = [
+            asyncio.create_task(supervise("facts expiry", facts.run)),
             asyncio.create_task(supervise("registry", state.registry.follow)),
             asyncio.create_task(supervise("partitions", keeper.run)),
             asyncio.create_task(supervise("quarantine", state.quarantine.run)),
         ]
+        if settings.facts:
+            worker = fact_worker(state)
+            tasks.append(asyncio.create_task(supervise("facts", worker.run)))
         if settings.odoo_url and settings.odoo_hmac_secret is not None:
             http = await stack.enter_async_context(
                 httpx.AsyncClient(timeout=settings.push_timeout_s, trust_env=False)
@@ -111,14 +120,15 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
             client = OdooClient(
                 http, settings.odoo_url, settings.odoo_hmac_secret.get_secret_value()
             )
-            pusher = Pusher(
-                state.database,
-                client,
-                state.metrics,
-                settings.push_interval_s,
-                settings.push_backoff_max_s,
-            )
-            tasks.append(asyncio.create_task(supervise("push", pusher.run)))
+            for name, kind in (("push", Pusher), ("events", EventPusher)):
+                pusher = kind(
+                    state.database,
+                    client,
+                    state.metrics,
+                    settings.push_interval_s,
+                    settings.push_backoff_max_s,
+                )
+                tasks.append(asyncio.create_task(supervise(name, pusher.run)))
         stack.push_async_callback(_cancel, tasks)
         writer = asyncio.create_task(state.group_commit.run(), name="group commit")
         try:
@@ -130,6 +140,26 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
             state.group_commit.close()
             await writer
     log.info("stopped")
+
+
+def fact_worker(state: State) -> FactWorker:
+    """What evaluates the facts, by the rules of the settings."""
+    settings = state.settings
+    rules = Rules(
+        stop_radius_m=settings.stop_radius_m,
+        stop_min=timedelta(seconds=settings.stop_min_s),
+        idling_min=timedelta(seconds=settings.idling_min_s),
+        speed_limit=settings.speed_limit_kmh / 3.6,
+        speeding_min=timedelta(seconds=settings.speeding_min_s),
+        silence=timedelta(seconds=settings.silence_s),
+    )
+    return FactWorker(
+        state.database,
+        state.metrics,
+        rules,
+        settings.facts_interval_s,
+        timedelta(days=settings.facts_late_days),
+    )
 
 
 async def supervise(
@@ -189,6 +219,7 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
         read_router,
         devices_router,
         quarantine_router,
+        events_router,
         health_router,
     ):
         app.include_router(router)

@@ -1,4 +1,4 @@
-"""``serve``, ``migrate``, ``schema``, ``decode`` and ``quarantine``."""
+"""``serve``, ``migrate``, ``schema``, ``decode``, ``quarantine``, ``events``."""
 
 import argparse
 import asyncio
@@ -17,6 +17,7 @@ from prometheus_client import disable_created_metrics
 from gps_ingestion_service import schema, schema_state
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.database import is_outage
+from gps_ingestion_service.events import commands as events
 from gps_ingestion_service.fix import Rejection, printable
 from gps_ingestion_service.formats import DecodeError
 from gps_ingestion_service.formats.capture import PROTOCOLS, rows_of
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     decode.set_defaults(run=_decode)
     quarantine.add_parser(commands)
+    events.add_parser(commands)
     return parser
 
 

@@ -51,7 +51,42 @@ class DatabaseSettings(BaseSettings):
         return value
 
 
-class Settings(DatabaseSettings, AdminSettings):
+class FactSettings(BaseSettings):
+    """From when on something is a fact, and how facts are kept."""
+
+    model_config = _CONFIG
+
+    facts: bool = Field(True, description="evaluate live facts")
+    facts_interval_s: float = Field(
+        1.0, gt=0, le=60, description="seconds between two looks at what is due"
+    )
+    facts_late_days: float = Field(
+        7.0, gt=0, le=60, description="how late a fix may still change facts, days"
+    )
+    facts_days: float = Field(
+        400.0, ge=1, le=3650, description="days that a fact is kept after it ended"
+    )
+    stop_radius_m: float = Field(
+        75.0, gt=0, le=5000, description="how far a stopped vehicle may move, metres"
+    )
+    stop_min_s: float = Field(
+        180.0, ge=0, description="shortest stop that is a fact, seconds"
+    )
+    idling_min_s: float = Field(
+        180.0, ge=0, description="shortest idling that is a fact, seconds"
+    )
+    speed_limit_kmh: float = Field(
+        80.0, gt=5, le=500, description="speed above which a vehicle is speeding"
+    )
+    speeding_min_s: float = Field(
+        20.0, ge=0, description="shortest speeding that is a fact, seconds"
+    )
+    silence_s: float = Field(
+        900.0, gt=0, description="longest time between two fixes that is no silence"
+    )
+
+
+class Settings(DatabaseSettings, AdminSettings, FactSettings):
     """Everything ``serve`` reads, once, at start."""
 
     ingest_token: SecretStr | None = Field(

@@ -49,8 +49,9 @@ async def db(migrated_url: str) -> AsyncIterator[Connection]:
     """A connection to that database, emptied first."""
     connection = await asyncpg.connect(migrated_url)
     await connection.execute(
-        "DELETE FROM outbox; DELETE FROM last_position; DELETE FROM fix;"
-        "DELETE FROM device; DELETE FROM quarantine"
+        "DELETE FROM fact; DELETE FROM fact_due; DELETE FROM fact_checkpoint;"
+        "DELETE FROM fact_state; DELETE FROM outbox; DELETE FROM last_position;"
+        "DELETE FROM fix; DELETE FROM device; DELETE FROM quarantine"
     )
     yield connection
     await connection.close()

@@ -6,8 +6,10 @@ from gps_ingestion_service import schema
 from gps_ingestion_service.database import Database, Executor
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.errors import NotReady, StorageUnavailable
+from gps_ingestion_service.events import repository as events
+from gps_ingestion_service.facts import repository as facts
 from gps_ingestion_service.observability.metrics import Metrics
-from gps_ingestion_service.quarantine import repository
+from gps_ingestion_service.quarantine import repository as quarantine
 
 _PROBE_TIMEOUT_S = 2.0
 
@@ -65,6 +67,7 @@ class Health:
                 async with self._database.query() as connection:
                     await self._read_outbox(connection)
                     await self._read_quarantine(connection)
+                    await self._read_facts(connection)
         except (StorageUnavailable, TimeoutError):
             self._metrics.database_up.set(0)
         else:
@@ -78,6 +81,16 @@ class Health:
             self._metrics.outbox_age.set(record["oldest_s"])
 
     async def _read_quarantine(self, connection: Executor) -> None:
-        count, size = await repository.usage(connection)
+        count, size = await quarantine.usage(connection)
         self._metrics.quarantine_messages.set(count)
         self._metrics.quarantine_bytes.set(size)
+
+    async def _read_facts(self, connection: Executor) -> None:
+        notes, age_s = await facts.waiting(connection)
+        self._metrics.facts_due.set(notes)
+        self._metrics.facts_due_age.set(age_s)
+        backlog = await events.backlog(connection)
+        self._metrics.events.labels("due").set(backlog.due)
+        self._metrics.events.labels("deferred").set(backlog.deferred)
+        self._metrics.events.labels("dead").set(backlog.dead)
+        self._metrics.events_age.set(backlog.oldest_s)

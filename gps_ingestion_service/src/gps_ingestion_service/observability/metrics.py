@@ -29,6 +29,7 @@ class Metrics:
         self._quarantine(registry)
         self._trackers(registry)
         self._push(registry)
+        self._facts(registry)
 
     def _requests(self, registry: CollectorRegistry) -> None:
         self.fixes = Counter(
@@ -170,4 +171,54 @@ class Metrics:
         )
         self.push_leader = Gauge(
             "gps_push_leader", "1 in the replica that pushes", registry=registry
+        )
+
+    def _facts(self, registry: CollectorRegistry) -> None:
+        self.facts = Counter(
+            "gps_facts",
+            "Facts by kind, and whether they are new, changed or retracted",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.facts_late = Counter(
+            "gps_facts_late",
+            "Evaluations that late fixes sent back in time",
+            registry=registry,
+        )
+        self.facts_failed = Counter(
+            "gps_facts_failed",
+            "Evaluations of a device that a mistake in the program ended",
+            registry=registry,
+        )
+        self.facts_due = Gauge(
+            "gps_facts_due",
+            "Notes of fixes that facts have yet to see",
+            registry=registry,
+        )
+        self.facts_due_age = Gauge(
+            "gps_facts_due_oldest_seconds",
+            "Age of the oldest such note",
+            registry=registry,
+        )
+        self.events = Gauge(
+            "gps_events",
+            "Facts that Odoo lacks: due, deferred after a refusal, or dead",
+            ["state"],
+            registry=registry,
+        )
+        self.events_age = Gauge(
+            "gps_events_oldest_seconds",
+            "How long the longest-waiting due event has waited",
+            registry=registry,
+        )
+        self.event_push_leader = Gauge(
+            "gps_event_push_leader",
+            "1 in the replica that pushes events",
+            registry=registry,
+        )
+        self.pushed_events = Counter(
+            "gps_push_events",
+            "Events by Odoo's answer, or by why there was none",
+            ["result"],
+            registry=registry,
         )

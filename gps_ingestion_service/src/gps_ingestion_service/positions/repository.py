@@ -77,8 +77,14 @@ WITH incoming AS MATERIALIZED (
         altitude = excluded.altitude, accuracy = excluded.accuracy
     WHERE excluded.fix_time > waiting.fix_time
 )
-SELECT device, fix_time FROM stored
 """
+_NOTE_FOR_FACTS = """
+, due AS (
+    INSERT INTO fact_due (device, from_time, to_time)
+    SELECT device, min(fix_time), max(fix_time) FROM stored GROUP BY device
+)
+"""
+_NEW_KEYS = "SELECT device, fix_time FROM stored"
 
 
 class StoredPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +99,11 @@ class StoredPosition(msgspec.Struct, frozen=True, kw_only=True):
 class FixStore:
     """Writes groups of fixes."""
 
-    def __init__(self, database: Database, acquire_timeout_s: float) -> None:
+    def __init__(
+        self, database: Database, acquire_timeout_s: float, *, facts: bool
+    ) -> None:
         self._database = database
+        self._statement = _STORE + (_NOTE_FOR_FACTS if facts else "") + _NEW_KEYS
         self._acquire_timeout_s = acquire_timeout_s
 
     async def store(self, entries: Sequence[Entry]) -> set[tuple[int, datetime]]:
@@ -106,7 +115,7 @@ class FixStore:
         async with self._database.pool.acquire(
             timeout=self._acquire_timeout_s
         ) as connection:
-            records = await connection.fetch(_STORE, *arguments)
+            records = await connection.fetch(self._statement, *arguments)
         return {(record["device"], record["fix_time"]) for record in records}
 
 

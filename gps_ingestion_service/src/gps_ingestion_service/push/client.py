@@ -1,34 +1,33 @@
 """One signed call to Odoo, and what its answer means."""
 
 import time
-import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 import httpx
 import msgspec
 
-from gps_ingestion_service.push.repository import Waiting
 from gps_ingestion_service.push.signing import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
     signature,
 )
 
-PATH = "/tms/gps/v1/positions"
-_KMH_PER_MPS = 3.6
-
 
 class Result(StrEnum):
-    """Odoo's answer for one position."""
+    """What Odoo did with one position or event."""
 
     STORED = "stored"
     STALE = "stale"
     UNKNOWN_VEHICLE = "unknown_vehicle"
     INVALID = "invalid"
     REPLAYED = "replayed"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Odoo's answer for one position or event."""
+
+    result: Result
+    reason: str = ""
 
 
 class OdooUnavailable(Exception):
@@ -40,26 +39,25 @@ class BatchRefused(Exception):
 
 
 class OdooClient:
-    """Sends batches of positions."""
+    """Sends batches."""
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, secret: str) -> None:
         self._http = http
-        self._url = base_url + PATH
+        self._base_url = base_url
         self._secret = secret
 
-    async def send(self, positions: Sequence[Waiting]) -> list[Result]:
-        """Odoo's result per position, in order.
+    async def send(self, path: str, body: bytes, count: int) -> list[Answer]:
+        """Odoo's answer to each of the ``count`` items of the body, in order.
 
         Raises:
             OdooUnavailable: no connection, an error status, or an answer that does
-                not fit the positions sent.
+                not fit what was sent.
             BatchRefused: 400 or 413.
         """
-        body = encode(positions)
         timestamp = int(time.time())
         try:
             response = await self._http.post(
-                self._url,
+                self._base_url + path,
                 content=body,
                 headers={
                     "Content-Type": "application/json",
@@ -69,55 +67,28 @@ class OdooClient:
             )
         except httpx.HTTPError as error:
             raise OdooUnavailable(type(error).__name__) from error
-        return _results(response, len(positions))
+        return _answers(response, count)
 
 
-def encode(positions: Sequence[Waiting]) -> bytes:
-    """The body of one call."""
-    return msgspec.json.encode(
-        {
-            "batch_id": str(uuid.uuid4()),
-            "positions": [_payload(position) for position in positions],
-        }
-    )
-
-
-def _payload(position: Waiting) -> dict[str, Any]:
-    speed = position.speed
-    return {
-        "vehicle_identifier": position.vehicle_identifier,
-        "device_id": position.device_id,
-        "fix_time": _utc(position.fix_time),
-        "latitude": position.latitude,
-        "longitude": position.longitude,
-        "speed_kmh": None if speed is None else round(speed * _KMH_PER_MPS, 3),
-        "course": position.course,
-        "accuracy_m": position.accuracy,
-        "altitude_m": position.altitude,
-        "received_at": _utc(position.received_at),
-    }
-
-
-def _utc(time_: datetime) -> str:
-    return time_.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _results(response: httpx.Response, count: int) -> list[Result]:
+def _answers(response: httpx.Response, count: int) -> list[Answer]:
     code = _error_code(response)
     if response.status_code == 409 and code == "replayed":
-        return [Result.REPLAYED] * count
+        return [Answer(Result.REPLAYED)] * count
     if response.status_code in (400, 413):
         raise BatchRefused(f"{response.status_code} {code}")
     if response.status_code != 200:
         raise OdooUnavailable(f"{response.status_code} {code}")
     try:
         rows = msgspec.json.decode(response.content)["results"]
-        results = [Result(row["status"]) for row in rows]
+        answers = [
+            Answer(Result(row["status"]), str(row.get("reason", ""))[:200])
+            for row in rows
+        ]
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise OdooUnavailable("the answer has not the agreed form") from error
-    if len(results) != count:
-        raise OdooUnavailable(f"{len(results)} results for {count} positions")
-    return results
+    if len(answers) != count:
+        raise OdooUnavailable(f"{len(answers)} answers to {count} items")
+    return answers
 
 
 def _error_code(response: httpx.Response) -> str:

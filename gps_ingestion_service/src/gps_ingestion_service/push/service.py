@@ -1,33 +1,25 @@
-"""The loop that empties the outbox into Odoo.
+"""The newest position of every vehicle, to Odoo.
 
-One replica at a time pushes: it holds a session-level advisory lock, so its successor
-takes over as soon as its connection is gone. No transaction is open during a call. A
-position leaves the outbox only after Odoo answered for it, and only if it is still the
-one that was sent; a call that was cut off is therefore sent again, which is safe
-because Odoo keeps the newest fix per vehicle.
+A position leaves the outbox only if it is still the one that was sent; sending one
+twice is safe, because Odoo keeps the newest fix per vehicle.
 """
 
-import asyncio
-import random
-import time
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import structlog
+from prometheus_client import Counter, Gauge
 
-from gps_ingestion_service.database import Connection, Database, is_outage
-from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.database import Connection
 from gps_ingestion_service.push import repository
-from gps_ingestion_service.push.client import (
-    BatchRefused,
-    OdooClient,
-    OdooUnavailable,
-    Result,
-)
+from gps_ingestion_service.push.client import Answer, Result
+from gps_ingestion_service.push.loop import PushLoop
 from gps_ingestion_service.push.repository import Waiting
 
-PUSH_LOCK = 0x6770735F707368
-MAX_POSITIONS = 500
+_KMH_PER_MPS = 3.6
 # A vehicle that was just created should be on the map soon, and a row per vehicle is
 # cheap to send again.
 _DEFER_FIRST_S = 5.0
@@ -37,106 +29,47 @@ _GIVE_UP_AFTER = timedelta(days=1)
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Pusher:
-    """Pushes what is due, every ``interval_s``; slower while Odoo is down."""
+class Pusher(PushLoop[Waiting]):
+    """Pushes the outbox of positions."""
 
-    def __init__(
-        self,
-        database: Database,
-        client: OdooClient,
-        metrics: Metrics,
-        interval_s: float,
-        backoff_max_s: float,
-    ) -> None:
-        self._database = database
-        self._client = client
-        self._metrics = metrics
-        self._interval_s = interval_s
-        self._backoff_max_s = backoff_max_s
-        self._failures = 0
+    lock_key = 0x6770735F707368
+    path = "/tms/gps/v1/positions"
 
-    async def run(self) -> None:
-        """Push whenever this replica leads. Runs until cancelled."""
-        while True:
-            try:
-                await self._lead()
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                log.warning("outbox_not_read", error=type(error).__name__)
-            await asyncio.sleep(self._interval_s)
+    @property
+    def leader(self) -> Gauge:
+        """1 while this replica pushes positions."""
+        return self._metrics.push_leader
 
-    async def _lead(self) -> None:
-        connection = await self._database.connect()
-        try:
-            if not await connection.fetchval(
-                "SELECT pg_try_advisory_lock($1)", PUSH_LOCK
-            ):
-                return
-            self._metrics.push_leader.set(1)
-            while True:
-                await self.push_due(connection)
-                await asyncio.sleep(self._pause_s())
-        finally:
-            self._metrics.push_leader.set(0)
-            connection.terminate()
+    @property
+    def pushed(self) -> Counter:
+        """Positions by result."""
+        return self._metrics.pushed
 
-    def _pause_s(self) -> float:
-        if self._failures == 0:
-            return self._interval_s
-        longest = min(self._interval_s * 2.0**self._failures, self._backoff_max_s)
-        # Jitter: replicas of many services must not all knock at the same moment.
-        return longest * random.uniform(0.5, 1.0)
+    async def due(self, connection: Connection, limit: int) -> Sequence[Waiting]:
+        """The positions that have waited longest."""
+        return await repository.due(connection, limit)
 
-    async def push_due(self, connection: Connection) -> None:
-        """Send batch after batch until nothing is due or Odoo does not answer."""
-        while positions := await repository.due(connection, MAX_POSITIONS):
-            try:
-                await self._send(connection, positions)
-            except OdooUnavailable as error:
-                self._failures = min(self._failures + 1, 30)
-                self._metrics.pushed.labels("unavailable").inc(len(positions))
-                log.warning("push_failed", reason=str(error), in_a_row=self._failures)
-                return
-            self._failures = 0
-            if len(positions) < MAX_POSITIONS:
-                return
+    def encode(self, items: Sequence[Waiting]) -> bytes:
+        """A batch as ``docs/interfaces.md`` describes it."""
+        return msgspec.json.encode(
+            {
+                "batch_id": str(uuid.uuid4()),
+                "positions": [_payload(position) for position in items],
+            }
+        )
 
-    async def _send(self, connection: Connection, positions: Sequence[Waiting]) -> None:
-        try:
-            results = await self._call(positions)
-        except BatchRefused as error:
-            if len(positions) == 1:
-                await self._defer(connection, positions, str(error))
-                return
-            middle = len(positions) // 2
-            await self._send(connection, positions[:middle])
-            await self._send(connection, positions[middle:])
-            return
-        await self._settle(connection, positions, results)
-
-    async def _call(self, positions: Sequence[Waiting]) -> list[Result]:
-        started = time.perf_counter()
-        outcome = "failed"
-        try:
-            results = await self._client.send(positions)
-            outcome = "answered"
-            return results
-        finally:
-            self._metrics.push_calls.labels(outcome).observe(
-                time.perf_counter() - started
-            )
-
-    async def _settle(
+    async def settle(
         self,
         connection: Connection,
-        positions: Sequence[Waiting],
-        results: Sequence[Result],
+        items: Sequence[Waiting],
+        answers: Sequence[Answer],
     ) -> None:
-        pairs = list(zip(positions, results, strict=True))
+        """Remove what Odoo has; keep for later what it may want yet."""
+        pairs = [
+            (item, answer.result) for item, answer in zip(items, answers, strict=True)
+        ]
         now = datetime.now(UTC)
         for position, result in pairs:
-            self._metrics.pushed.labels(result.value).inc()
             if result is Result.STORED:
                 lag = now - position.received_at
                 self._metrics.push_lag.observe(max(0.0, lag.total_seconds()))
@@ -158,6 +91,10 @@ class Pusher:
             await self._defer(connection, kept, unknown.value)
         await repository.settle(connection, [*settled, *old])
 
+    async def refuse(self, connection: Connection, item: Waiting, reason: str) -> None:
+        """Keep it: the next fix of the vehicle takes its place."""
+        await self._defer(connection, [item], reason)
+
     async def _defer(
         self, connection: Connection, positions: Sequence[Waiting], reason: str
     ) -> None:
@@ -170,3 +107,19 @@ class Pusher:
             count=len(positions),
             vehicle_identifiers=[item.vehicle_identifier for item in positions[:10]],
         )
+
+
+def _payload(position: Waiting) -> dict[str, Any]:
+    speed = position.speed
+    return {
+        "vehicle_identifier": position.vehicle_identifier,
+        "device_id": position.device_id,
+        "fix_time": position.fix_time,
+        "latitude": position.latitude,
+        "longitude": position.longitude,
+        "speed_kmh": None if speed is None else round(speed * _KMH_PER_MPS, 3),
+        "course": position.course,
+        "accuracy_m": position.accuracy,
+        "altitude_m": position.altitude,
+        "received_at": position.received_at,
+    }

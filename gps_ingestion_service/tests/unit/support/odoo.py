@@ -32,6 +32,8 @@ class FakeOdoo:
         self.invalid: set[str] = set()
         self.refused: set[str] = set()
         self.positions: dict[str, dict[str, Any]] = {}
+        self.events: dict[str, dict[str, Any]] = {}
+        self.event_calls = 0
         self.batches: list[list[str]] = []
         self.batch_ids: set[str] = set()
         self.answers: list[Response] = []
@@ -63,6 +65,8 @@ class FakeOdoo:
         return response
 
     def _answer(self, document: dict[str, Any]) -> Response:
+        if "events" in document:
+            return self._answer_events(document["events"])
         positions = document["positions"]
         names = [position["vehicle_identifier"] for position in positions]
         self.batches.append(names)
@@ -74,6 +78,27 @@ class FakeOdoo:
         if self.refused.intersection(names):
             return error(400, "invalid_body")
         return JSONResponse({"results": [self._keep(item) for item in positions]})
+
+    def _answer_events(self, events: list[dict[str, Any]]) -> Response:
+        self.event_calls += 1
+        if self.answers:
+            return self.answers.pop(0)
+        if self.refused.intersection(event["vehicle_identifier"] for event in events):
+            return error(400, "invalid_body")
+        return JSONResponse({"results": [self._keep_event(item) for item in events]})
+
+    def _keep_event(self, event: dict[str, Any]) -> dict[str, str]:
+        name = event["vehicle_identifier"]
+        known = self.events.get(event["uuid"])
+        result = {"uuid": event["uuid"]}
+        if name in self.invalid:
+            return {**result, "status": "invalid", "reason": "kind: unknown"}
+        if name not in self.vehicles:
+            return {**result, "status": "unknown_vehicle"}
+        if known is not None and known["revision"] >= event["revision"]:
+            return {**result, "status": "stale"}
+        self.events[event["uuid"]] = event
+        return {**result, "status": "stored"}
 
     def _keep(self, position: dict[str, Any]) -> dict[str, str]:
         name = position["vehicle_identifier"]
@@ -124,7 +149,10 @@ def error(status: int, code: str) -> Response:
 async def serving(odoo: FakeOdoo, port: int = 0) -> AsyncIterator[FakeOdoo]:
     """Serve it on 127.0.0.1 until the block ends; then nothing listens there."""
     app = Starlette(
-        routes=[Route("/tms/gps/v1/positions", odoo.receive, methods=["POST"])]
+        routes=[
+            Route(f"/tms/gps/v1/{name}", odoo.receive, methods=["POST"])
+            for name in ("positions", "events")
+        ]
     )
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -35,6 +35,9 @@ def settings_for(url: str, **changes: Any) -> Settings:
         "push_interval_s": 0.05,
         "push_backoff_max_s": 0.1,
         "connect_timeout_s": 2,
+        # Tests of the facts switch them on; for the others they would be work only.
+        "facts": False,
+        "facts_interval_s": 0.05,
     }
     return Settings(**{**values, **changes})
 
@@ -127,6 +130,8 @@ class ServiceProcess:
             "GPS_PUSH_INTERVAL_S": str(settings.push_interval_s),
             "GPS_PUSH_BACKOFF_MAX_S": str(settings.push_backoff_max_s),
             "GPS_CONNECT_TIMEOUT_S": "2",
+            "GPS_FACTS": str(settings.facts),
+            "GPS_FACTS_INTERVAL_S": str(settings.facts_interval_s),
             "GPS_TELTONIKA_PORT": str(settings.teltonika_port or ""),
             "GPS_GT06_PORT": str(settings.gt06_port or ""),
         }

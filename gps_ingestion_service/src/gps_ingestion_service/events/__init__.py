@@ -1,0 +1,1 @@
+"""Facts on their way to Odoo: each revision an event, at least once."""

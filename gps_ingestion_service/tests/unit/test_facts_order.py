@@ -1,0 +1,236 @@
+"""Facts do not depend on the order in which fixes come, nor on how they are grouped."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.driving import after, at
+
+from gps_ingestion_service.facts.evaluate import (
+    EMPTY,
+    Due,
+    Known,
+    evaluate,
+    window_of,
+)
+from gps_ingestion_service.facts.fold import Fold, State
+from gps_ingestion_service.facts.model import Fact, Kind, Rules, Sample
+from gps_ingestion_service.facts.reconcile import Stored, reconcile
+
+RULES = Rules(stop_min=timedelta(seconds=60), silence=timedelta(minutes=20))
+WEEK = timedelta(days=7)
+
+
+class Memory:
+    """What the tables hold of one device, with every revision that was ever stored."""
+
+    def __init__(self, latest_age: timedelta = WEEK) -> None:
+        self.fixes: dict[datetime, Sample] = {}
+        self.known = Known(1, None, EMPTY, False)
+        self.checkpoints: dict[datetime, str] = {}
+        self.stored: dict[UUID, Stored] = {}
+        self.revisions: list[Stored] = []
+        self.stopped_at: datetime | None = None
+        self._latest_age = latest_age
+
+    def take(self, group: Sequence[Sample]) -> None:
+        """Store a group of fixes and evaluate them."""
+        for sample in group:
+            self.fixes[sample.time] = sample
+        times = [sample.time for sample in group]
+        window = window_of(
+            Due(1, min(times), max(times)),
+            self.known,
+            sorted(self.checkpoints.items()),
+            self._latest_age,
+        )
+        if window is None:
+            return
+        samples = [
+            self.fixes[time]
+            for time in sorted(self.fixes)
+            if window.begin <= time <= window.end
+        ]
+        open_ = [
+            item
+            for item in self.stored.values()
+            if item.fact.settled_at is None or item.fact.settled_at >= window.begin
+        ]
+        done = evaluate(window, samples, open_, RULES)
+        self.stopped_at = done.stopped_at
+        self.known = Known(1, window.end, done.state, done.silent)
+        for hour in list(self.checkpoints):
+            if hour >= window.begin and not (
+                done.stopped_at and hour >= done.stopped_at
+            ):
+                del self.checkpoints[hour]
+        self.checkpoints.update(done.checkpoints)
+        for change in done.changes:
+            self.revisions.append(change)
+            if change.retracted:
+                del self.stored[change.uuid]
+            else:
+                self.stored[change.uuid] = change
+
+    def facts(self) -> list[Fact]:
+        """The facts that stand."""
+        return sorted((item.fact for item in self.stored.values()), key=_key)
+
+
+def _key(fact: Fact) -> tuple[str, str, datetime]:
+    return fact.kind, fact.subject, fact.started_at
+
+
+def in_order(samples: Sequence[Sample]) -> list[Fact]:
+    """The facts of one fold over everything."""
+    fold = Fold(State(), RULES)
+    for sample in sorted(samples, key=lambda sample: sample.time):
+        fold.take(sample)
+    return sorted([*fold.ended, *fold.lasting()], key=_key)
+
+
+@st.composite
+def drives(draw: st.DrawFn) -> list[Sample]:
+    """Fixes over some hours: rests, drives, pauses, jumps, an ignition that is told now
+    and then, and a change of vehicle."""
+    steps = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from([10, 30, 60, 1500, 4000]),
+                st.sampled_from([0, 0, 0, 20, 200, 2000, 900_000]),
+                st.sampled_from([None, 0.0, 0.5, 15.0, 24.0, 30.0]),
+                st.sampled_from([None, True, True, False]),
+                st.sampled_from(["MH1"] * 9 + ["MH2"]),
+            ),
+            min_size=1,
+            max_size=25,
+        )
+    )
+    seconds, east = 0, 0
+    samples = []
+    for pause, moved, speed, ignition, vehicle in steps:
+        seconds += pause
+        east += moved if moved < 900_000 else 0
+        place = east if moved < 900_000 else moved
+        samples.append(
+            at(seconds, place, speed=speed, ignition=ignition, vehicle=vehicle)
+        )
+    return samples
+
+
+@given(drives(), st.randoms(use_true_random=False), st.integers(1, 6))
+def test_any_order_and_grouping_gives_the_same_facts(
+    samples: list[Sample], random: Random, size: int
+) -> None:
+    shuffled = list(samples)
+    random.shuffle(shuffled)
+    memory = Memory()
+    for start in range(0, len(shuffled), size):
+        memory.take(shuffled[start : start + size])
+    assert memory.facts() == in_order(samples)
+
+
+@given(drives(), st.randoms(use_true_random=False))
+def test_every_change_of_a_fact_counts_its_revision_up_by_one(
+    samples: list[Sample], random: Random
+) -> None:
+    shuffled = list(samples)
+    random.shuffle(shuffled)
+    memory = Memory()
+    for sample in shuffled:
+        memory.take([sample])
+    seen: dict[UUID, Stored] = {}
+    for change in memory.revisions:
+        before = seen.get(change.uuid)
+        assert change.revision == (before.revision + 1 if before else 1)
+        assert before is None or not before.retracted
+        assert before is None or change.retracted or change.fact != before.fact
+        seen[change.uuid] = change
+
+
+@given(drives())
+def test_the_same_fixes_again_change_nothing(samples: list[Sample]) -> None:
+    memory = Memory()
+    memory.take(samples)
+    before = list(memory.revisions)
+    memory.take(samples)
+    memory.take(samples[:1])
+    assert memory.revisions == before
+
+
+def long_drive() -> list[Sample]:
+    """Ten hours, a fix every minute, five minutes of rest each half hour."""
+    east, samples = 0, []
+    for minute in range(600):
+        east += 0 if minute % 30 < 5 else 800
+        samples.append(at(60 * minute, east))
+    return samples
+
+
+def test_a_late_fix_is_folded_only_until_nothing_differs_any_more() -> None:
+    memory = Memory()
+    drive = long_drive()
+    late = drive.pop(200)
+    memory.take(drive)
+    states = dict(memory.checkpoints)
+    memory.take([late])
+    assert memory.facts() == in_order([*drive, late])
+    assert states == memory.checkpoints
+    assert memory.stopped_at == after(4 * 3600)
+
+
+def test_a_late_fix_that_splits_a_stop_keeps_its_identity_for_the_first_part() -> None:
+    memory = Memory()
+    memory.take([at(0), at(100), at(200), at(300), at(400), at(500, 900)])
+    (stop,) = memory.stored.values()
+    memory.take([at(250, 500)])
+    first, second = sorted(
+        memory.stored.values(), key=lambda item: item.fact.started_at
+    )
+    assert (first.uuid, first.revision) == (stop.uuid, stop.revision + 1)
+    assert (first.fact.ended_at, second.fact.started_at) == (after(250), after(300))
+    assert second.revision == 1
+
+
+def test_a_late_fix_that_fills_a_silence_retracts_it() -> None:
+    memory = Memory()
+    memory.take([at(0), at(2000, 9000)])
+    (silence,) = memory.stored.values()
+    assert silence.fact.kind is Kind.SILENCE
+    memory.take([at(1000, 4000)])
+    assert not memory.stored
+    assert memory.revisions[-1] == Stored(
+        silence.uuid, silence.revision + 1, silence.fact, retracted=True
+    )
+
+
+def test_a_fix_later_than_allowed_changes_no_fact() -> None:
+    memory = Memory(latest_age=timedelta(hours=1))
+    memory.take([at(0), at(20_000, 90_000)])
+    before = memory.facts()
+    memory.take([at(10_000, 40_000)])
+    assert memory.facts() == before
+
+
+def test_reconciling_prefers_the_fact_with_the_same_beginning() -> None:
+    def stop(start: float, end: float | None) -> Fact:
+        ended = None if end is None else after(end)
+        return Fact(
+            kind=Kind.STOP,
+            vehicle_identifier="MH1",
+            started_at=after(start),
+            ended_at=ended,
+            settled_at=ended,
+            latitude=1,
+            longitude=2,
+        )
+
+    one, two = UUID(int=1), UUID(int=2)
+    stored = [Stored(one, 3, stop(0, 100)), Stored(two, 1, stop(50, None))]
+    assert reconcile(stored, [stop(50, 90), stop(10, 40)]) == [
+        Stored(two, 2, stop(50, 90)),
+        Stored(one, 4, stop(10, 40)),
+    ]
