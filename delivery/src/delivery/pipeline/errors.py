@@ -19,3 +19,7 @@ class DeliveryError(errors.DeliveryError):
 
     def __str__(self) -> str:
         return f"{self.message} [{self.code}]"
+
+
+class TransportError(DeliveryError):
+    """The way to the other side failed, not the request: later it may work."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import DeliveryError, TransportError
 
 ATTEMPTS = 4
 
@@ -94,7 +94,7 @@ class GitHub:
         for attempt in range(1, ATTEMPTS):
             try:
                 return self._call("GET", path, None)
-            except _Transient:
+            except TransportError:
                 self.sleep(2.0**attempt)
         return self._call("GET", path, None)
 
@@ -120,13 +120,9 @@ class GitHub:
             with urllib.request.urlopen(request, timeout=30) as answer:  # nosec B310
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
-            kind = _Transient if error.code in (429, 500, 502, 503, 504) else None
-            raise (kind or DeliveryError)(
+            passing = error.code in (429, 500, 502, 503, 504)
+            raise (TransportError if passing else DeliveryError)(
                 "github-api", f"{method} {path} was answered {error.code}"
             ) from error
         except (urllib.error.URLError, OSError) as error:
-            raise _Transient("github-api", f"{method} {path}: {error}") from error
-
-
-class _Transient(DeliveryError):
-    """The way to GitHub failed, not the request."""
+            raise TransportError("github-api", f"{method} {path}: {error}") from error

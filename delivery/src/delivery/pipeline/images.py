@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Runner, json_of, output_of
+from delivery.pipeline.retry import patient
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 RELEASED = re.compile(r"released-\d{8}T\d{6}Z")
@@ -72,7 +73,8 @@ def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:
     :raises DeliveryError: there is no such image, or the tag names another one
     """
     digest = parse_digest(digest)
-    present = find(repository, tag, runner)
+    read = patient(runner)
+    present = find(repository, tag, read)
     if present == digest:
         return
     if present is not None:
@@ -81,7 +83,7 @@ def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:
         )
     command = ["aws", "ecr", "batch-get-image", "--repository-name", repository]
     command += ["--image-ids", f"imageDigest={digest}", "--output", "json"]
-    found = json_of(runner, command)["images"]
+    found = json_of(read, command)["images"]
     if not found:
         raise DeliveryError("no-image", f"{repository} holds no image {digest}")
     put = ["aws", "ecr", "put-image", "--repository-name", repository]
@@ -90,7 +92,7 @@ def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:
     if media_type:
         put += ["--image-manifest-media-type", media_type]
     output_of(runner, [*put, "--output", "json"])
-    if find(repository, tag, runner) != digest:
+    if find(repository, tag, read) != digest:
         raise DeliveryError(
             "digest-changed", f"{tag} does not name {digest} after it was put"
         )

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import DeliveryError, TransportError
+from delivery.pipeline.transport import is_transport
 
 # Enough of a long output to say why a command failed.
 KEPT_LINES = 200
@@ -28,6 +29,11 @@ class Result:
     def text(self) -> str:
         """Output and errors, for searching."""
         return f"{self.output}\n{self.errors}"
+
+    @property
+    def complaint(self) -> str:
+        """What a command that failed said about it."""
+        return (self.errors or self.output).strip()
 
 
 class Runner(Protocol):
@@ -82,14 +88,15 @@ def stream(command: Sequence[str], stdin: str = "") -> Result:
 def output_of(runner: Runner, command: Sequence[str], stdin: str = "") -> str:
     """The output of a command that must succeed.
 
-    :raises DeliveryError: it failed; the message carries what it said
+    :raises TransportError: it failed on its way; the message carries what it said
+    :raises DeliveryError: it failed for another reason
     """
     result = runner(command, stdin)
     if result.code != 0:
-        said = (result.errors or result.output).strip()
-        raise DeliveryError(
+        kind = TransportError if is_transport(result.complaint) else DeliveryError
+        raise kind(
             "command-failed",
-            f"{' '.join(command)} ended with {result.code}: {said}",
+            f"{' '.join(command)} ended with {result.code}: {result.complaint}",
         )
     return result.output
 

@@ -1,39 +1,19 @@
 """Bounded retry for transport failures, and for nothing else.
 
-A test that fails, a refused permission or a broken manifest fails the same way again;
-trying again would only hide it for a while. What is retried must be idempotent.
+What is retried must be idempotent.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from delivery.pipeline.process import Result, Runner
-
-# What docker, kubectl, the AWS CLI and the registries say when not the request but the
-# way failed.
-_TRANSPORT = re.compile(
-    r"""
-      connection\ (?:refused|reset|timed\ out) | broken\ pipe | i/o\ timeout
-    | TLS\ handshake\ timeout | no\ such\ host | server\ misbehaving
-    | Temporary\ failure\ in\ name\ resolution | Could\ not\ resolve\ host
-    | unexpected\ EOF | :\ EOF\s*$ | use\ of\ closed\ network\ connection
-    | context\ deadline\ exceeded | Client\.Timeout\ exceeded
-    | net/http:\ request\ canceled | http2:\ client\ connection\ lost
-    | Could\ not\ connect\ to\ the\ endpoint\ URL
-    | (?:Connect|Read)\ timeout\ on\ endpoint
-    | Connection\ was\ closed\ before\ we\ received | RequestTimeout
-    | Throttling | Rate\ exceeded | TooManyRequests | toomanyrequests
-    | \b(?:429|500|502|503|504)\b[:\ ]+(?:Too\ Many|Internal\ Server|Bad\ Gateway
-        |Service\ (?:Temporarily\ )?Unavailable|Gateway\ Time-?out)
-    | etcdserver:\ (?:leader\ changed|request\ timed\ out)
-    | the\ server\ is\ currently\ unable\ to\ handle\ the\ request
-    """,
-    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
-)
+from delivery.pipeline.transport import is_transport
 
 
 @dataclass(frozen=True)
@@ -44,6 +24,11 @@ class Policy:
     base_s: float = 2.0
     most_s: float = 30.0
 
+    @classmethod
+    def of_job(cls, environment: Mapping[str, str], attempts: int = 4) -> Policy:
+        """As the job's ``RETRY_BASE_S`` says, in seconds."""
+        return cls(attempts, float(environment.get("RETRY_BASE_S", cls.base_s)))
+
     def pause_s(self, attempt: int, fraction: float) -> float:
         """Seconds to wait after ``attempt`` (from 1); ``fraction`` in 0..1 spreads it.
 
@@ -51,11 +36,6 @@ class Policy:
         """
         full: float = min(self.most_s, self.base_s * 2 ** (attempt - 1))
         return full * (0.5 + fraction / 2)
-
-
-def is_transport(text: str) -> bool:
-    """Whether what a command said names a failure of the way to the other side."""
-    return _TRANSPORT.search(text) is not None
 
 
 def retry(
@@ -66,6 +46,7 @@ def retry(
     say: Callable[[str], None],
     accept: str = "",
     spread: Callable[[], float] = random.random,
+    stdin: str = "",
 ) -> Result:
     """Run ``command`` until it succeeds, or fails for its own reason or often enough.
 
@@ -73,13 +54,13 @@ def retry(
     """
     attempt = 1
     while True:
-        result = runner(command)
+        result = runner(command, stdin)
         if result.code == 0:
             return result
         if accept and re.search(accept, result.text):
             say(f"::notice::accepted: the command said {accept}")
             return Result(0, result.output, result.errors)
-        if not is_transport(result.text):
+        if not is_transport(result.complaint):
             return result
         if attempt >= policy.attempts:
             say(f"::error::gave up after {attempt} transport failures")
@@ -91,3 +72,16 @@ def retry(
         )
         sleep(pause)
         attempt += 1
+
+
+def patient(runner: Runner) -> Runner:
+    """A runner for commands that only read: it repeats their transport failures.
+
+    Writes have no place in it; each says itself whether it may happen twice.
+    """
+
+    def read(command: Sequence[str], stdin: str = "") -> Result:
+        policy = Policy.of_job(os.environ)
+        return retry(command, runner, policy, time.sleep, print, stdin=stdin)
+
+    return read

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import DeliveryError, TransportError
 from delivery.pipeline.process import Runner, json_of, output_of
 from delivery.pipeline.render import (
     KubernetesObject,
@@ -25,6 +25,7 @@ from delivery.pipeline.render import (
 POLL_S = 2.0
 _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
+_ENDED = ("Succeeded", "Failed")
 
 
 class State(enum.Enum):
@@ -106,12 +107,17 @@ def wait(
 ) -> None:
     """Look until everything is done; says only what changed.
 
+    A look that fails on its way to the cluster has seen nothing, and is taken again.
+
     :raises DeliveryError: something failed for good, or ``timeout_s`` passed
     """
     deadline = clock() + timeout_s
     shown: dict[str, str] = {}
     while True:
-        progress = look()
+        try:
+            progress = look()
+        except TransportError as error:
+            progress = [Progress("the cluster", State.WAITING, error.message)]
         for item in progress:
             if shown.get(item.what) != str(item):
                 say(str(item))
@@ -142,15 +148,15 @@ def live_objects(
 
 def check_running(
     objects: list[KubernetesObject], pods: list[KubernetesObject], digest: str
-) -> list[str]:
-    """The running containers, proven to be of ``digest`` on every workload.
+) -> list[Progress]:
+    """How far each container is: done once it is proven to run the image ``digest``.
 
-    Looks at what the kubelet reports, not at what was asked for. Pods on their way out
-    do not count; nor do finished Jobs'.
+    Looks at what the kubelet reports, not at what was asked for. Pods that have ended
+    (evicted, or a Job's) or are on their way out do not count.
 
-    :raises DeliveryError: a workload has no running pod, or runs another image
+    :raises DeliveryError: a workload has no pod, or runs another image
     """
-    running: list[str] = []
+    found: list[Progress] = []
     for workload in workloads(objects):
         part = workload["metadata"]["labels"][_COMPONENT]
         own = [pod for pod in pods if _serves(pod, part)]
@@ -158,22 +164,33 @@ def check_running(
             raise DeliveryError(
                 "nothing-runs", f"no pod of {name_of(workload)} is running"
             )
-        for pod in own:
-            for status in pod["status"].get("containerStatuses", []):
-                image = status.get("imageID") or status.get("image", "")
-                if not image.endswith(f"@{digest}"):
-                    raise DeliveryError(
-                        "wrong-digest",
-                        f"{name_of(pod)} runs {image or 'nothing yet'}, not {digest}",
-                    )
-                running.append(f"{name_of(pod)}/{status['name']} {image}")
-    return running
+        found += [_proof(pod, box, digest) for pod in own for box in _boxes(pod)]
+    return found
+
+
+def _boxes(pod: KubernetesObject) -> list[str]:
+    """Names of the containers that the pod must run."""
+    return [box["name"] for box in pod["spec"]["containers"]]
+
+
+def _proof(pod: KubernetesObject, box: str, digest: str) -> Progress:
+    what = f"{name_of(pod)}/{box}"
+    statuses = pod["status"].get("containerStatuses", [])
+    # Only what was started has an imageID; `image` may be no more than what was asked.
+    image = next((item.get("imageID") for item in statuses if item["name"] == box), "")
+    if not image:
+        return Progress(what, State.WAITING, "runs nothing yet")
+    if not image.endswith(f"@{digest}"):
+        raise DeliveryError("wrong-digest", f"{what} runs {image}, not {digest}")
+    return Progress(what, State.DONE, image)
 
 
 def _serves(pod: KubernetesObject, part: str) -> bool:
-    labels = pod["metadata"].get("labels", {})
-    return labels.get(_COMPONENT) == part and not pod["metadata"].get(
-        "deletionTimestamp"
+    metadata = pod["metadata"]
+    return (
+        metadata.get("labels", {}).get(_COMPONENT) == part
+        and "deletionTimestamp" not in metadata
+        and pod["status"].get("phase") not in _ENDED
     )
 
 

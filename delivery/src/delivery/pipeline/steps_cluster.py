@@ -11,6 +11,7 @@ from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.pin import check, pin
 from delivery.pipeline.process import run
 from delivery.pipeline.render import KubernetesObject, images, render
+from delivery.pipeline.retry import patient
 from delivery.pipeline.rollout import Progress
 
 
@@ -18,7 +19,7 @@ def _pin(options: argparse.Namespace) -> int:
     overlay: Path = options.overlay
     names = (options.image, options.repository, options.digest)
     objects = pin(overlay, *names, run)
-    live = rollout.live_objects(objects, "deployments", run)
+    live = rollout.live_objects(objects, "deployments", patient(run))
     scale = rollout.scaled_up(objects, live)
     if scale:
         objects = pin(overlay, *names, run, scale)
@@ -50,7 +51,7 @@ def _clear_migrations(options: argparse.Namespace) -> int:
     objects, _ = _pinned(options)
     jobs = [
         job
-        for job in rollout.live_objects(objects, "jobs", run)
+        for job in rollout.live_objects(objects, "jobs", patient(run))
         if job["metadata"]["labels"].get("app.kubernetes.io/component") == "migration"
     ]
     for name in rollout.clear_migrations(objects, jobs, run):
@@ -74,9 +75,12 @@ def _wait(options: argparse.Namespace) -> int:
 
 def _check_digest(options: argparse.Namespace) -> int:
     objects, digest = _pinned(options)
-    pods = rollout.live_objects(objects, "pods", run)
-    for line in rollout.check_running(objects, pods, digest):
-        print(line)
+
+    def look() -> list[Progress]:
+        pods = rollout.live_objects(objects, "pods", run)
+        return rollout.check_running(objects, pods, digest)
+
+    rollout.wait(look, options.timeout_s, time.monotonic, time.sleep, print)
     return 0
 
 
@@ -105,6 +109,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     waiting.set_defaults(run=_wait)
     running = commands.add_parser(
         "check-digest", help="prove which image runs on every workload"
+    )
+    running.add_argument(
+        "--timeout-s",
+        type=float,
+        default=120.0,
+        help="for pods that an autoscaler adds meanwhile (default: %(default)s)",
     )
     running.set_defaults(run=_check_digest)
     explain = commands.add_parser("explain", help="show why a deployment is stuck")

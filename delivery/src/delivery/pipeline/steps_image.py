@@ -16,6 +16,7 @@ from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.github import add_summary, export_masked, set_outputs
 from delivery.pipeline.process import json_of, run
 from delivery.pipeline.releases import release_log, released_tag
+from delivery.pipeline.retry import patient
 
 SOURCE_PATHS = {
     "tms-odoo": "odoo_addons/tms_management",
@@ -24,7 +25,7 @@ SOURCE_PATHS = {
 
 
 def _find(options: argparse.Namespace) -> int:
-    digest = images.find(options.repository, options.tag, run)
+    digest = images.find(options.repository, options.tag, patient(run))
     if digest is None and options.required:
         raise DeliveryError(
             "no-image", f"{options.repository} holds no image tagged {options.tag}"
@@ -43,7 +44,7 @@ def _released(options: argparse.Namespace) -> int:
 
 def _fetch_secret(options: argparse.Namespace) -> int:
     command = ["aws", "secretsmanager", "get-secret-value", "--output", "json"]
-    answer = json_of(run, [*command, "--secret-id", options.secret])
+    answer = json_of(patient(run), [*command, "--secret-id", options.secret])
     values = secrets.select(answer["SecretString"], options.pairs)
     export_masked(values)
     print(f"set for this job: {', '.join(values)}")
@@ -67,7 +68,7 @@ def _gate(options: argparse.Namespace) -> int:
         scan = image_gate.ecr_scan(
             options.repository,
             parse_digest(options.digest),
-            run,
+            patient(run),
             options.timeout_s,
             time.monotonic,
             time.sleep,
@@ -89,7 +90,7 @@ def _gate(options: argparse.Namespace) -> int:
 def _rollback_target(options: argparse.Namespace) -> int:
     last = release_log(os.environ).last(options.component, "production")
     running = last.digest if last else ""
-    catalogue = images.catalogue(options.repository, run)
+    catalogue = images.catalogue(options.repository, patient(run))
     digest = rollback.choose(options.target, catalogue, running)
     image = next(image for image in catalogue if image.digest == digest)
     outputs = {"digest": digest, "commit": image.commit}

@@ -22,8 +22,7 @@ SHELL = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 
 
 def _retry(options: argparse.Namespace) -> int:
-    base_s = float(os.environ.get("RETRY_BASE_S", "2"))
-    policy = Policy(options.attempts, base_s)
+    policy = Policy.of_job(os.environ, options.attempts)
     command = [*SHELL, options.script]
     return retry(command, stream, policy, time.sleep, print, options.accept).code
 

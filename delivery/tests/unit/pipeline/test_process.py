@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import DeliveryError, TransportError
 from delivery.pipeline.process import json_of, output_of, run, stream
 
 PYTHON = sys.executable
@@ -41,6 +41,12 @@ def test_a_failing_command_says_why() -> None:
     command = [PYTHON, "-c", "import sys; sys.exit('no such cluster')"]
     with pytest.raises(DeliveryError, match="ended with 1: no such cluster"):
         output_of(run, command)
+
+
+def test_a_command_that_failed_on_its_way_says_so() -> None:
+    code = "import sys; sys.exit('dial tcp 10.0.0.1:6443: i/o timeout')"
+    with pytest.raises(TransportError, match="i/o timeout"):
+        output_of(run, [PYTHON, "-c", code])
 
 
 def test_what_is_not_json_is_an_error() -> None:

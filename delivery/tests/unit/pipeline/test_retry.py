@@ -4,43 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.pipeline.retry import Policy, is_transport, retry
+from delivery.pipeline.retry import Policy, patient, retry
 
 from .conftest import Answers, Clock
 
 RESET = "read tcp 10.0.0.1:443: connection reset by peer"
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        RESET,
-        "dial tcp: lookup registry.example: no such host",
-        "net/http: TLS handshake timeout",
-        "Unable to connect to the server: dial tcp 1.2.3.4:6443: i/o timeout",
-        'Could not connect to the endpoint URL: "https://ecr.example/"',
-        "error: the server is currently unable to handle the request",
-        "received unexpected HTTP status: 503 Service Unavailable",
-        "An error occurred (ThrottlingException): Rate exceeded",
-        "Put https://registry.example/v2/: EOF",
-    ],
-)
-def test_names_failures_of_the_transport(said: str) -> None:
-    assert is_transport(said)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "denied: requested access to the resource is denied",
-        "ImageTagAlreadyExistsException: the tag is immutable",
-        'error: deployment "tms-odoo" exceeded its progress deadline',
-        "FAILED tests/test_trip.py::test_start - assert 503 == 200",
-        "The Deployment is invalid: spec.replicas: Invalid value: 500",
-    ],
-)
-def test_leaves_every_other_failure_alone(said: str) -> None:
-    assert not is_transport(said)
 
 
 def run(answers: Answers, clock: Clock, accept: str = "") -> tuple[int, list[str]]:
@@ -85,3 +53,26 @@ def test_pauses_double_up_to_a_limit() -> None:
     policy = Policy(attempts=9, base_s=2.0, most_s=10.0)
     assert [policy.pause_s(n, 1.0) for n in (1, 2, 3, 4)] == [2.0, 4.0, 8.0, 10.0]
     assert policy.pause_s(2, 0.0) == 2.0
+
+
+# What only reads: kubectl get, describe-images and the like.
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRY_BASE_S", "0")
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_read_that_was_cut_off_is_repeated(answers: Answers) -> None:
+    answers.on("get", code=1, errors="net/http: TLS handshake timeout")
+    answers.on("get", output="pods")
+    assert patient(answers)(["kubectl", "get"], stdin="x").output == "pods"
+    assert [stdin for _, stdin in answers.calls] == ["x", "x"]
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_read_that_is_refused_is_not_repeated(answers: Answers) -> None:
+    answers.on("get", code=1, errors="Error from server (Forbidden): pods")
+    assert patient(answers)(["kubectl", "get"]).code == 1
+    assert len(answers.calls) == 1

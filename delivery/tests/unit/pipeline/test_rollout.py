@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import DeliveryError, TransportError
 from delivery.pipeline.render import application, migration_job
 from delivery.pipeline.rollout import (
     Progress,
@@ -113,43 +113,113 @@ def test_names_what_was_late(clock: Clock) -> None:
         wait(lambda: progress, 60, clock, clock.sleep, lambda line: None)
 
 
-def pod(part: str, image: str, **metadata: Any) -> dict[str, Any]:
+def test_looks_again_when_the_cluster_cannot_be_reached(clock: Clock) -> None:
+    looks: list[list[Progress] | TransportError] = [
+        TransportError("command-failed", "TLS handshake timeout"),
+        [Progress("a", State.DONE)],
+    ]
+
+    def look() -> list[Progress]:
+        seen = looks.pop(0)
+        if isinstance(seen, TransportError):
+            raise seen
+        return seen
+
+    said: list[str] = []
+    wait(look, 60, clock, clock.sleep, said.append)
+    assert said == ["the cluster: waiting TLS handshake timeout", "a: done"]
+
+
+def test_a_cluster_that_stays_out_of_reach_is_late(clock: Clock) -> None:
+    def look() -> list[Progress]:
+        raise TransportError("command-failed", "i/o timeout")
+
+    with pytest.raises(DeliveryError, match="after 60 s: the cluster: .* i/o timeout"):
+        wait(look, 60, clock, clock.sleep, lambda line: None)
+
+
+def test_a_look_that_is_refused_ends_the_wait(clock: Clock) -> None:
+    def look() -> list[Progress]:
+        raise DeliveryError("command-failed", "Forbidden")
+
+    with pytest.raises(DeliveryError, match="Forbidden"):
+        wait(look, 60, clock, clock.sleep, lambda line: None)
+    assert clock.now == 0
+
+
+def pod(part: str, image: str, phase: str = "Running", **metadata: Any) -> Any:
+    """A pod of one container that runs ``image``."""
     return {
         "metadata": {
             "name": f"{part}-pod",
             "labels": {"app.kubernetes.io/component": part},
             **metadata,
         },
-        "status": {"containerStatuses": [{"name": "x", "imageID": image}]},
+        "spec": {"containers": [{"name": "x"}]},
+        "status": {
+            "phase": phase,
+            "containerStatuses": [{"name": "x", "imageID": image}],
+        },
     }
 
 
 RIGHT = f"{REPOSITORY}@{DIGEST}"
+WRONG = f"{REPOSITORY}@{OTHER}"
+
+
+def proven(*pods: dict[str, Any]) -> list[str]:
+    return [str(item) for item in check_running(rendered(), list(pods), DIGEST)]
 
 
 def test_proves_the_digest_on_every_workload() -> None:
-    pods = [pod("ingestion", RIGHT), pod("worker", RIGHT), pod("migration", "old")]
-    assert check_running(rendered(), pods, DIGEST) == [
-        f"ingestion-pod/x {RIGHT}",
-        f"worker-pod/x {RIGHT}",
+    pods = pod("ingestion", RIGHT), pod("worker", RIGHT), pod("migration", "old")
+    assert proven(*pods) == [
+        f"ingestion-pod/x: done {RIGHT}",
+        f"worker-pod/x: done {RIGHT}",
     ]
 
 
 def test_a_pod_of_another_image_is_found() -> None:
-    pods = [pod("ingestion", RIGHT), pod("worker", f"{REPOSITORY}@{OTHER}")]
-    with pytest.raises(DeliveryError, match=f"worker-pod runs {REPOSITORY}@{OTHER}"):
-        check_running(rendered(), pods, DIGEST)
+    with pytest.raises(DeliveryError, match=f"worker-pod/x runs {WRONG}, not"):
+        proven(pod("ingestion", RIGHT), pod("worker", WRONG))
 
 
-def test_a_pod_that_has_not_started_proves_nothing() -> None:
-    with pytest.raises(DeliveryError, match="runs nothing yet"):
-        check_running(rendered(), [pod("ingestion", "")], DIGEST)
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"phase": "Pending"},
+        {"phase": "Pending", "containerStatuses": [{"name": "x", "image": RIGHT}]},
+        {"phase": "Running", "containerStatuses": [{"name": "y", "imageID": RIGHT}]},
+    ],
+)
+def test_a_container_that_has_not_started_proves_nothing(status: Any) -> None:
+    young = {**pod("worker", ""), "status": status}
+    assert proven(pod("ingestion", RIGHT), young)[1] == (
+        "worker-pod/x: waiting runs nothing yet"
+    )
+
+
+def test_every_container_of_a_pod_is_looked_at() -> None:
+    two = pod("worker", RIGHT)
+    two["spec"]["containers"].append({"name": "sidecar"})
+    assert "worker-pod/sidecar: waiting runs nothing yet" in proven(
+        pod("ingestion", RIGHT), two
+    )
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_a_pod_that_has_ended_does_not_count(phase: str) -> None:
+    """An evicted pod of the image before stays in the list for days."""
+    running = pod("ingestion", RIGHT), pod("worker", RIGHT)
+    assert len(proven(*running, pod("worker", WRONG, phase))) == 2
+    with pytest.raises(DeliveryError, match="no pod of gps-worker is running"):
+        proven(pod("ingestion", RIGHT), pod("worker", RIGHT, phase))
 
 
 def test_pods_on_their_way_out_do_not_count() -> None:
     leaving = pod("worker", RIGHT, deletionTimestamp="2026-11-23T10:00:00Z")
     with pytest.raises(DeliveryError, match="no pod of gps-worker is running"):
-        check_running(rendered(), [pod("ingestion", RIGHT), leaving], DIGEST)
+        proven(pod("ingestion", RIGHT), leaving)
 
 
 def test_an_autoscalers_choice_is_seen() -> None:

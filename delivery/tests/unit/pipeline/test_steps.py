@@ -165,6 +165,16 @@ def test_shows_what_runs(world: Answers, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.count(DIGEST) == 2
 
 
+def test_a_pod_without_proof_fails_the_check(
+    world: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pods = [pod("ingestion", RIGHT), pod("worker", "")]
+    world.on("get", "pods", output={"items": pods})
+    patience = ["--timeout-s", "0"]
+    assert main(["check-digest", *OVERLAY, "--digest", DIGEST, *patience]) == 1
+    assert "worker-pod/x: waiting runs nothing yet" in capsys.readouterr().err
+
+
 def test_an_overlay_of_another_image_is_not_deployed(
     world: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
