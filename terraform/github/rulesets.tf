@@ -1,8 +1,15 @@
 locals {
   # The app that reports the checks of workflows: a check of this name by anybody else does not count.
   github_actions_app = 15368
-  required_checks    = toset(["pl-odoo-001 required", "pl-gps-001 required"])
   leads              = ["project-lead", "devops-lead"]
+  # Jobs that run on every pull request: a required check that does not report holds a merge for ever.
+  required_checks = toset([
+    "pl-odoo-001 required",
+    "pl-gps-001 required",
+    "Repository checks",
+    "Lint the workflows",
+    "Validate the infrastructure",
+  ])
 }
 
 resource "github_repository_ruleset" "main" {

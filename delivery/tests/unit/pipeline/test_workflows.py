@@ -128,13 +128,29 @@ def test_every_action_is_pinned_by_commit(name: str) -> None:
         assert reference.startswith("./") or re.search(r"@[0-9a-f]{40}$", reference)
 
 
+def environment_of(job: dict[str, Any]) -> str:
+    """The environment of a job, which is written as a text or as a mapping."""
+    given = job.get("environment", "")
+    name: str = given["name"] if isinstance(given, dict) else given
+    if name.startswith("${{"):
+        return "production"  # An expression may become any.
+    return name.casefold()  # GitHub's environments know no case.
+
+
+@pytest.mark.parametrize(
+    "given", ["production", "Production", {"name": "production"}, "${{ inputs.to }}"]
+)
+def test_an_environment_is_seen_in_every_form(given: object) -> None:
+    assert environment_of({"environment": given}) == "production"
+
+
 def test_only_one_job_can_assume_the_production_role() -> None:
     """And that job is behind the environment whose reviewers are asked."""
     found = [
         (name, job["name"])
         for name in all_workflows()
         for job in load(name)["jobs"].values()
-        if job.get("environment") == "production"
+        if environment_of(job) == "production"
     ]
     assert found == [("deploy-production.yml", "Deploy to Production")]
 
@@ -159,6 +175,38 @@ def test_each_component_keeps_a_cache_of_its_own() -> None:
     asked = (actions / "setup-python-env" / "action.yml").read_text()
     assert "key: venvs-${{ runner.os }}-${{ inputs.environment }}-" in key
     assert "environment: ${{ inputs.environment }}" in asked
+
+
+def required_checks() -> list[str]:
+    """What has to pass before a merge, as the ruleset of main says."""
+    text = (ROOT / "terraform/github/rulesets.tf").read_text()
+    listed = re.search(r"required_checks = toset\(\[(.*?)\]\)", text, re.S)
+    assert listed is not None
+    return re.findall(r'"([^"]+)"', listed[1])
+
+
+@pytest.mark.parametrize("check", required_checks())
+def test_a_required_check_reports_on_every_pull_request(check: str) -> None:
+    """One that is not started holds the merge for ever, one of two could hide."""
+    found = [
+        (load(name), job)
+        for name in all_workflows()
+        for job in load(name)["jobs"].values()
+        if job["name"] == check
+    ]
+    assert len(found) == 1
+    document, job = found[0]
+    triggers: dict[str, Any] = document[True]
+    assert (triggers["pull_request"], triggers["merge_group"]) == (None, None)
+    assert "if" not in job and "needs" not in job or "always()" in job["if"]
+
+
+def test_the_delivery_code_is_tested_before_a_merge() -> None:
+    job = load("repository.yml")["jobs"]["checks"]
+    assert job["name"] in required_checks()
+    commands = [step.get("run") for step in job["steps"]]
+    assert "make lint" in commands
+    assert "make test ONLY=delivery,devtools,simulator" in commands
 
 
 @pytest.mark.parametrize("identifier", PIPELINES)
