@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.runner.source import check_out, git
+from delivery.runner.source import check_out, git, mark_as_pushed
 
 ROOT = Path(__file__).resolve().parents[3]
 AUTHOR = ("-c", "user.name=Planted", "-c", "user.email=planted@example.invalid")
@@ -37,6 +37,7 @@ class Checkout:
             (self.folder / name).write_text(text, encoding="utf-8")
         git(self.folder, "add", *files)
         git(self.folder, *AUTHOR, "commit", "--quiet", "--message", "Plant a fault")
+        mark_as_pushed(self.folder)
 
     def read(self, name: str) -> str:
         """The text of a file, by its path in the repository."""

@@ -82,6 +82,11 @@ def touches(files: Sequence[str], component: str) -> list[str]:
     ]
 
 
+def is_release_tag(ref: str) -> bool:
+    """Whether ``ref`` is a tag that names a version."""
+    return _RELEASE_TAG.fullmatch(ref) is not None
+
+
 def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
     """Decide what a run does.
 
@@ -96,12 +101,12 @@ def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
     if event in ("pull_request", "merge_group"):
         return Plan(touched, touched, False, f"{event}: {count} to check")
     if event == "workflow_dispatch":
-        if ref == MAIN or _RELEASE_TAG.fullmatch(ref):
+        if ref == MAIN or is_release_tag(ref):
             return Plan(True, False, True, f"by hand on {ref}: all stages")
         return Plan(
             True, False, False, f"by hand on {ref}: ends after Unit Test & Coverage"
         )
-    if event == "push" and _RELEASE_TAG.fullmatch(ref):
+    if event == "push" and is_release_tag(ref):
         return Plan(True, False, True, f"{ref}: all stages, one image per commit")
     if event == "push" and ref == MAIN:
         return Plan(touched, False, touched, f"main: {count} since the last deployment")

@@ -10,7 +10,6 @@ from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Runner, json_of, output_of
 from delivery.pipeline.retry import patient
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 RELEASED = re.compile(r"released-\d{8}T\d{6}Z")
 
 
@@ -25,19 +24,6 @@ class Image:
     def released(self) -> tuple[str, ...]:
         """When it went to production, oldest first."""
         return tuple(sorted(tag for tag in self.tags if RELEASED.fullmatch(tag)))
-
-    @property
-    def commit(self) -> str:
-        """The commit it was built from, which is one of its tags.
-
-        :raises DeliveryError: it carries no such tag, so no pipeline built it
-        """
-        for tag in self.tags:
-            if COMMIT.fullmatch(tag):
-                return tag
-        raise DeliveryError(
-            "no-commit", f"{self.digest} carries no commit among its tags: {self.tags}"
-        )
 
 
 def find(repository: str, tag: str, runner: Runner) -> str | None:
@@ -65,6 +51,20 @@ def catalogue(repository: str, runner: Runner) -> list[Image]:
         Image(item["imageDigest"], tuple(item.get("imageTags", ())))
         for item in json_of(runner, command)["imageDetails"]
     ]
+
+
+def keep_as_released(repository: str, digest: str, tag: str, runner: Runner) -> str:
+    """Tag what reached production, once, and return the tag that it bears.
+
+    :param tag: ``released-<UTC time>``, for an image that bears none of these yet.
+    :raises DeliveryError: there is no such image
+    """
+    digest = parse_digest(digest)
+    for image in catalogue(repository, runner):
+        if image.digest == digest and image.released:
+            return image.released[-1]
+    add_tag(repository, digest, tag, runner)
+    return tag
 
 
 def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.github import GitHub
 
 SUCCESS = "success"
+FAILURE = "failure"
+RELEASE = "release"
+ROLLBACK = "rollback"
 PAGE = 100
 
 
@@ -27,6 +31,8 @@ PAGE = 100
 class Release:
     """One deployment of one component to one environment.
 
+    :param kind: ``release`` or ``rollback``.
+    :param outcome: ``success`` or ``failure``.
     :param approved_by: who approved it; empty for staging.
     :param scripted: the approval came from a script and shows no separation of duties.
     :param unchecked: the gates that ended NOT CHECKED and were accepted.
@@ -76,9 +82,15 @@ class ReleaseLog(Protocol):
         """Keep one more record; a kept one never changes."""
         ...
 
-    def last(self, component: str, environment: str) -> Release | None:
-        """The newest deployment that succeeded, if any did."""
+    def history(self, component: str, environment: str) -> Iterator[Release]:
+        """Every record, whatever its outcome, the newest first."""
         ...
+
+
+def last_success(log: ReleaseLog, component: str, environment: str) -> Release | None:
+    """The newest deployment that succeeded, if any did."""
+    records = log.history(component, environment)
+    return next((item for item in records if item.outcome == SUCCESS), None)
 
 
 @dataclass(frozen=True)
@@ -103,14 +115,11 @@ class LocalReleases:
             json.dump(release.to_json(), file, indent=2)
             file.write("\n")
 
-    def last(self, component: str, environment: str) -> Release | None:
-        """The newest file that records a success."""
+    def history(self, component: str, environment: str) -> Iterator[Release]:
+        """Every file's record, the newest first."""
         place = self.folder / component / environment
         for path in sorted(place.glob("*.json"), reverse=True):
-            release = Release.from_json(json.loads(path.read_text(encoding="utf-8")))
-            if release.outcome == SUCCESS:
-                return release
-        return None
+            yield Release.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -136,20 +145,21 @@ class GitHubReleases:
         )
         self.github.post(
             f"deployments/{created['id']}/statuses",
-            {"state": "success" if release.outcome == SUCCESS else "failure"},
+            {"state": release.outcome},
         )
 
-    def last(self, component: str, environment: str) -> Release | None:
-        """The newest Deployment of the component whose payload says success."""
+    def history(self, component: str, environment: str) -> Iterator[Release]:
+        """The payload of every Deployment of the component, the newest first."""
         query = f"task=release:{component}&environment={environment}&per_page={PAGE}"
-        for item in self.github.get(f"deployments?{query}"):
-            payload = item["payload"]
-            if isinstance(payload, str):
-                payload = json.loads(payload)
-            release = Release.from_json(payload)
-            if release.outcome == SUCCESS:
-                return release
-        return None
+        for page in itertools.count(1):
+            items = self.github.get(f"deployments?{query}&page={page}")
+            for item in items:
+                payload = item["payload"]
+                if isinstance(payload, str):
+                    payload = json.loads(payload)
+                yield Release.from_json(payload)
+            if len(items) < PAGE:
+                return
 
 
 def release_log(environment: Mapping[str, str]) -> ReleaseLog:
@@ -158,6 +168,11 @@ def release_log(environment: Mapping[str, str]) -> ReleaseLog:
     if folder:
         return LocalReleases(Path(folder))
     return GitHubReleases(GitHub.from_environment(environment))
+
+
+def outcome_of(status: str) -> str:
+    """What a job's ``status`` means; one that was cut short has failed."""
+    return SUCCESS if status == SUCCESS else FAILURE
 
 
 def timestamp(moment: dt.datetime) -> str:

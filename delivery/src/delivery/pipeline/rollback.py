@@ -16,6 +16,7 @@ from delivery.pipeline.digest import short
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.images import Image
 from delivery.pipeline.process import Runner, output_of
+from delivery.pipeline.releases import ROLLBACK, SUCCESS, Release
 from delivery.pipeline.render import KubernetesObject, application, migration_job
 from delivery.pipeline.rollout import (
     Progress,
@@ -34,32 +35,72 @@ _CHECK = "schema-check"
 SCHEMA_CHECK_S = 600
 
 
-def released(catalogue: Sequence[Image]) -> list[Image]:
-    """What may be rolled back to, the last in production first."""
-    found = [image for image in catalogue if image.released]
+def released(catalogue: Sequence[Image], history: Sequence[Release]) -> list[Image]:
+    """What may be rolled back to, the last in production first.
+
+    The tag alone proves nothing, for the role that builds images can write it.
+    """
+    served = {record.digest for record in history if record.outcome == SUCCESS}
+    found = [item for item in catalogue if item.released and item.digest in served]
     return sorted(found, key=lambda image: image.released[-1], reverse=True)
 
 
-def choose(target: str, catalogue: Sequence[Image], running: str) -> str:
-    """The digest that ``target`` (``previous``, a digest or a tag) stands for.
+def running(history: Sequence[Release]) -> str:
+    """The digest that production runs; empty: the last deployment left it open.
 
-    :param running: the digest that is in production now.
-    :raises DeliveryError: it was never released, is running, or means several
+    :param history: every record of production, the newest first.
     """
-    offered = [image for image in released(catalogue) if image.digest != running]
-    if target == PREVIOUS:
-        matches = offered[:1]
-    else:
-        matches = [
-            image for image in offered if target == image.digest or target in image.tags
-        ]
+    if history and history[0].outcome == SUCCESS:
+        return history[0].digest
+    return ""
+
+
+def previous(history: Sequence[Release]) -> str:
+    """The last release that served before what was tried last; empty: there is none.
+
+    A rollback, whether it arrived or not, leaves behind what was released after its
+    target: that was found bad, and only a release or its name brings it back.
+
+    :param history: every record of production, the newest first.
+    """
+    served: list[str] = []
+    for record in reversed(history):
+        known = record.digest in served
+        if known and record.kind == ROLLBACK:
+            del served[served.index(record.digest) + 1 :]
+        elif record.outcome == SUCCESS:
+            served = [digest for digest in served if digest != record.digest]
+            served.append(record.digest)
+    before = [digest for digest in served if digest != history[0].digest]
+    return before[-1] if before else ""
+
+
+def choose(
+    target: str, catalogue: Sequence[Image], history: Sequence[Release]
+) -> Release:
+    """The last good deployment of what ``target`` stands for.
+
+    :param target: ``previous``, a digest or a tag.
+    :param history: every record of production, the newest first.
+    :raises DeliveryError: it never served production, is running, or means several
+    """
+    now = running(history)
+    wanted = previous(history) if target == PREVIOUS else target
+    offered = [item for item in released(catalogue, history) if item.digest != now]
+    matches = [
+        image for image in offered if wanted == image.digest or wanted in image.tags
+    ]
     if len(matches) == 1:
-        return matches[0].digest
-    if target == running:
+        digest = matches[0].digest
+        good = (item for item in history if item.outcome == SUCCESS)
+        return next(item for item in good if item.digest == digest)
+    if now and wanted == now:
         raise DeliveryError("already-running", f"{target} is what production runs")
     known = ", ".join(f"{i.released[-1]} {i.digest[:19]}" for i in offered) or "none"
     raise DeliveryError(
-        "not-released", f"{target!r} names no earlier release; there are: {known}"
+        "not-released",
+        f"{target!r} names no image that is tagged released-* and was deployed to "
+        f"production with success; there are: {known}",
     )
 
 

@@ -36,8 +36,8 @@ def _find(options: argparse.Namespace) -> int:
 
 
 def _released(options: argparse.Namespace) -> int:
-    tag = released_tag(dt.datetime.now(dt.UTC))
-    images.add_tag(options.repository, options.digest, tag, run)
+    now = released_tag(dt.datetime.now(dt.UTC))
+    tag = images.keep_as_released(options.repository, options.digest, now, run)
     print(f"{options.repository}@{options.digest} is tagged {tag}")
     return 0
 
@@ -88,14 +88,13 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _rollback_target(options: argparse.Namespace) -> int:
-    last = release_log(os.environ).last(options.component, "production")
-    running = last.digest if last else ""
+    history = list(release_log(os.environ).history(options.component, "production"))
     catalogue = images.catalogue(options.repository, patient(run))
-    digest = rollback.choose(options.target, catalogue, running)
-    image = next(image for image in catalogue if image.digest == digest)
-    outputs = {"digest": digest, "commit": image.commit}
+    target = rollback.choose(options.target, catalogue, history)
+    outputs = {"digest": target.digest, "commit": target.commit}
     set_outputs({**outputs, "source-path": SOURCE_PATHS[options.component]})
-    print(f"rolling {options.component} back from {running or 'nothing'} to {digest}")
+    tried = f"{history[0].digest}, whose {history[0].kind} was a {history[0].outcome}"
+    print(f"from {tried},\n  to {target.digest} of {target.commit}")
     return 0
 
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from delivery.pipeline import acceptance, approval, change_plan, releases
+from delivery.pipeline import acceptance, ancestry, approval, change_plan, releases
 from delivery.pipeline.change_plan import Plan, Stage
 from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import DeliveryError
@@ -43,8 +43,9 @@ def _plan(options: argparse.Namespace) -> int:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text("utf-8"))
     deployed = None
     if name == "push" and ref == change_plan.MAIN:
-        last = releases.release_log(os.environ).last(options.component, "production")
-        deployed = last.commit if last else None
+        deployed = _deployed_commit(options.component, "production")
+    if change_plan.is_release_tag(ref):
+        ancestry.refuse_off_main(os.environ["GITHUB_SHA"], ref, run)
     base = change_plan.base_of(event, name, deployed)
     changed = change_plan.changed_files(base, os.environ["GITHUB_SHA"], run)
     if changed is not None:
@@ -53,6 +54,20 @@ def _plan(options: argparse.Namespace) -> int:
     set_outputs({"plan": result.to_json()})
     add_summary(f"Plan: {result.why}")
     print(result.why)
+    return 0
+
+
+def _deployed_commit(component: str, environment: str) -> str | None:
+    """The commit of the last deployment that succeeded."""
+    log = releases.release_log(os.environ)
+    last = releases.last_success(log, component, environment)
+    return last.commit if last else None
+
+
+def _refuse_older(options: argparse.Namespace) -> int:
+    deployed = _deployed_commit(options.component, options.environment)
+    commit = os.environ["GITHUB_SHA"]
+    print(ancestry.refuse_older(commit, deployed, options.environment, run))
     return 0
 
 
@@ -162,7 +177,7 @@ def _record(options: argparse.Namespace) -> int:
         digest=parse_digest(options.digest),
         commit=options.commit or os.environ["GITHUB_SHA"],
         kind=options.kind,
-        outcome=options.outcome,
+        outcome=releases.outcome_of(options.outcome),
         run=os.environ["GITHUB_RUN_ID"],
         actor=os.environ["GITHUB_ACTOR"],
         finished_at=releases.timestamp(dt.datetime.now(dt.UTC)),
@@ -178,7 +193,8 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _deployed(options: argparse.Namespace) -> int:
-    last = releases.release_log(os.environ).last(options.component, options.environment)
+    log = releases.release_log(os.environ)
+    last = releases.last_success(log, options.component, options.environment)
     set_outputs({"digest": last.digest if last else ""})
     print(f"{options.environment} runs {last.digest if last else 'nothing yet'}")
     return 0
@@ -238,6 +254,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         record.add_argument(f"--{name}", default="")
     record.set_defaults(run=_record)
     deployed = commands.add_parser("deployed", help="what was deployed last")
-    deployed.add_argument("--component", required=True)
-    deployed.add_argument("--environment", required=True)
     deployed.set_defaults(run=_deployed)
+    older = commands.add_parser(
+        "refuse-older", help="refuse a release that is older than the one before it"
+    )
+    older.set_defaults(run=_refuse_older)
+    for parser in (deployed, older):
+        parser.add_argument("--component", required=True)
+        parser.add_argument("--environment", required=True)

@@ -13,7 +13,7 @@ from delivery.pipeline import change_plan
 from delivery.pipeline.approval import read_approvers
 from delivery.pipeline.process import Result
 from delivery.pipeline.process import run as run_quietly
-from delivery.pipeline.releases import LocalReleases
+from delivery.pipeline.releases import LocalReleases, last_success
 from delivery.platform.kubectl import Kubectl
 from delivery.platform.local import LocalPlatform
 from delivery.runner import addresses, picture
@@ -122,7 +122,8 @@ class LocalRun:
 
     def _event(self, component: Component, source: Path) -> str:
         """A push, unless its plan would be to do nothing."""
-        last = LocalReleases(self.machine.releases).last(component.name, "production")
+        log = LocalReleases(self.machine.releases)
+        last = last_success(log, component.name, "production")
         if self.settings.ref != MAIN or last is None:
             return "push"
 

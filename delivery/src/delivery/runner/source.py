@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from delivery.pipeline.ancestry import ORIGIN_MAIN
 from delivery.runner.errors import RunnerError
 
 
@@ -33,6 +34,7 @@ def uncommitted(repository: Path) -> tuple[str, ...]:
 def check_out(repository: Path, commit: str, folder: Path) -> str:
     """Make a checkout of ``commit`` with its history in ``folder``, on a branch main.
 
+    There origin's main is that commit, as after a push of it.
     It borrows the repository's objects, which makes it small and quick to copy.
 
     :param commit: anything that git resolves to one.
@@ -43,4 +45,10 @@ def check_out(repository: Path, commit: str, folder: Path) -> str:
     options = ("--quiet", "--shared", "--no-checkout", "--no-tags")
     git(repository, "clone", *options, str(repository.resolve()), str(folder))
     git(folder, "checkout", "--quiet", "-B", "main", sha)
+    mark_as_pushed(folder)
     return sha
+
+
+def mark_as_pushed(checkout: Path) -> None:
+    """Make origin's main be what ``checkout`` holds, as a push would have made it."""
+    git(checkout, "update-ref", ORIGIN_MAIN, "HEAD")

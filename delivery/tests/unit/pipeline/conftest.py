@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from delivery.pipeline import steps_cluster, steps_image
 from delivery.pipeline.process import Result
+from delivery.pipeline.releases import LocalReleases
 
 DIGEST = "sha256:" + "a1" * 32
 OTHER = "sha256:" + "b2" * 32
+COMMIT = "c" * 40
 REPOSITORY = "registry.example/gps-ingestion-service"
 
 
@@ -146,3 +149,63 @@ FAILED = {
         {"type": "Failed", "status": "True", "message": "backoff limit"},
     ]
 }
+
+
+class Job:
+    """A workflow's job: its variables, and the files that steps write to."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.set = monkeypatch.setenv
+        for name in ("OUTPUT", "STEP_SUMMARY", "ENV"):
+            (folder / name).touch()
+            monkeypatch.setenv(f"GITHUB_{name}", str(folder / name))
+        for name, value in (
+            ("GITHUB_SHA", COMMIT),
+            ("GITHUB_RUN_ID", "17"),
+            ("GITHUB_ACTOR", "dev-alice"),
+            ("GITHUB_REF", "refs/heads/main"),
+            ("GITHUB_EVENT_NAME", "push"),
+            ("RELEASES_DIR", str(folder / "releases")),
+            ("LOCAL_APPROVALS_DIR", str(folder / "approvals")),
+            ("ACT", "true"),
+        ):
+            monkeypatch.setenv(name, value)
+        self.event({})
+
+    def event(self, document: object) -> None:
+        path = self.folder / "event.json"
+        path.write_text(json.dumps(document))
+        self.set("GITHUB_EVENT_PATH", str(path))
+
+    def read(self, name: str) -> dict[str, str]:
+        """What the steps so far wrote as name and value."""
+        lines = iter((self.folder / name).read_text().splitlines())
+        result = {}
+        for line in lines:
+            key, _, mark = line.partition("<<")
+            result[key] = "\n".join(iter(lambda: next(lines), mark))
+        return result
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return self.read("OUTPUT")
+
+    @property
+    def releases(self) -> LocalReleases:
+        return LocalReleases(self.folder / "releases")
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    return Job(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def world(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """What the cluster and the registry answer."""
+    for module in (steps_cluster, steps_image):
+        monkeypatch.setattr(module, "run", answers)
+    text = "---\n".join(json.dumps(item) + "\n" for item in rendered())
+    answers.on("kustomize", output=text)
+    return answers

@@ -6,7 +6,7 @@ import pytest
 
 from delivery.pipeline.build import build_options
 from delivery.pipeline.errors import DeliveryError
-from delivery.pipeline.images import Image, add_tag, catalogue, find
+from delivery.pipeline.images import add_tag, catalogue, find, keep_as_released
 
 from .conftest import DIGEST, OTHER, Answers
 
@@ -44,13 +44,26 @@ def test_lists_images_with_their_releases(answers: Answers) -> None:
     answers.on("describe-images", output=details((DIGEST, tags), (OTHER, ["v1.0.0"])))
     first, second = catalogue("tms-odoo", answers)
     assert first.released == tuple(sorted(tags[1:]))
-    assert first.commit == COMMIT
     assert second.released == ()
 
 
-def test_an_image_that_no_pipeline_built_has_no_commit() -> None:
-    with pytest.raises(DeliveryError, match="no-commit"):
-        _ = Image(DIGEST, ("latest",)).commit
+def test_what_is_kept_as_released_already_is_left(answers: Answers) -> None:
+    kept = "released-20261001T100000Z"
+    answers.on("describe-images", output=details((DIGEST, [COMMIT, kept])))
+    tag = "released-20261101T100000Z"
+    assert keep_as_released("tms-odoo", DIGEST, tag, answers) == kept
+    assert answers.commands("put-image") == []
+    assert answers.commands("imageTag") == []
+
+
+def test_what_reached_production_is_kept_as_released(answers: Answers) -> None:
+    tag = "released-20261101T100000Z"
+    answers.on("tagStatus", output=details((DIGEST, [COMMIT]), (OTHER, [tag[:-2]])))
+    tagging(answers)
+    answers.on("describe-images", output=details((DIGEST, [COMMIT, tag])))
+    assert keep_as_released("tms-odoo", DIGEST, tag, answers) == tag
+    (put,) = answers.commands("put-image")
+    assert put[put.index("--image-tag") + 1] == tag
 
 
 def tagging(answers: Answers, media_type: str = "") -> None:

@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.github import GitHub
 from delivery.pipeline.releases import (
+    PAGE,
     GitHubReleases,
     LocalReleases,
     Release,
+    last_success,
+    outcome_of,
     release_log,
     released_tag,
     timestamp,
@@ -52,21 +56,31 @@ def local(tmp_path: Path) -> LocalReleases:
 def test_remembers_the_last_success(local: LocalReleases) -> None:
     local.record(RELEASE)
     local.record(LATER)
-    assert local.last("tms-odoo", "production") == LATER
+    assert last_success(local, "tms-odoo", "production") == LATER
 
 
 def test_a_failed_deployment_is_recorded_but_is_not_what_runs(
     local: LocalReleases,
 ) -> None:
+    failed = dataclasses.replace(LATER, outcome="failure")
     local.record(RELEASE)
-    local.record(dataclasses.replace(LATER, outcome="failure"))
-    assert local.last("tms-odoo", "production") == RELEASE
+    local.record(failed)
+    assert last_success(local, "tms-odoo", "production") == RELEASE
+    assert list(local.history("tms-odoo", "production")) == [failed, RELEASE]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("success", "success"), ("failure", "failure"), ("cancelled", "failure")],
+)
+def test_a_deployment_that_was_cut_short_has_failed(status: str, outcome: str) -> None:
+    assert outcome_of(status) == outcome
 
 
 def test_components_and_environments_are_kept_apart(local: LocalReleases) -> None:
     local.record(RELEASE)
-    assert local.last("tms-odoo", "staging") is None
-    assert local.last("gps-ingestion-service", "production") is None
+    assert last_success(local, "tms-odoo", "staging") is None
+    assert last_success(local, "gps-ingestion-service", "production") is None
 
 
 def test_a_record_is_written_once(local: LocalReleases) -> None:
@@ -127,7 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self._begin():
-            self._reply(200, list(reversed(self.server.deployments)))
+            query = parse_qs(urlsplit(self.path).query)
+            size, page = (int(query[name][0]) for name in ("per_page", "page"))
+            newest_first = list(reversed(self.server.deployments))
+            self._reply(200, newest_first[(page - 1) * size : page * size])
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -169,24 +186,35 @@ def test_a_deployment_carries_the_record(server: FakeGitHub) -> None:
     assert server.statuses == {0: "success", 1: "failure"}
     assert server.deployments[0]["task"] == "release:tms-odoo"
     assert server.deployments[0]["required_contexts"] == []
-    assert log.last("tms-odoo", "production") == RELEASE
+    assert last_success(log, "tms-odoo", "production") == RELEASE
     assert "task=release:tms-odoo&environment=production" in server.seen[-1][1]
     assert {token for _, _, token in server.seen} == {"Bearer job-token"}
 
 
 def test_reads_a_payload_that_github_keeps_as_text(server: FakeGitHub) -> None:
     server.deployments.append({"payload": json.dumps(RELEASE.to_json())})
-    assert GitHubReleases(api(server)).last("tms-odoo", "production") == RELEASE
+    log = GitHubReleases(api(server))
+    assert last_success(log, "tms-odoo", "production") == RELEASE
 
 
 def test_without_a_deployment_there_is_no_last_one(server: FakeGitHub) -> None:
-    assert GitHubReleases(api(server)).last("tms-odoo", "production") is None
+    log = GitHubReleases(api(server))
+    assert last_success(log, "tms-odoo", "production") is None
+
+
+def test_finds_a_success_behind_a_page_of_failures(server: FakeGitHub) -> None:
+    failed = dataclasses.replace(LATER, outcome="failure").to_json()
+    server.deployments.append({"payload": RELEASE.to_json()})
+    server.deployments += [{"payload": failed}] * PAGE
+    log = GitHubReleases(api(server))
+    assert last_success(log, "tms-odoo", "production") == RELEASE
+    assert len(list(log.history("tms-odoo", "production"))) == PAGE + 1
 
 
 def test_reading_survives_a_bad_moment(server: FakeGitHub) -> None:
     server.failures = [502, 503]
     pauses: list[float] = []
-    assert api(server, pauses).get("deployments") == []
+    assert api(server, pauses).get("deployments?per_page=1&page=1") == []
     assert pauses == [2.0, 4.0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,47 +10,141 @@ import pytest
 
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.images import Image
+from delivery.pipeline.releases import Release
 from delivery.pipeline.rollback import (
     choose,
     guard_schema,
+    previous,
     read_report,
     refuse_backwards,
     released,
+    running,
     schema_check_job,
 )
 
-from .conftest import COMPLETE, DIGEST, FAILED, OTHER, Answers, Clock, job, rendered
+from .conftest import COMPLETE, DIGEST, FAILED, Answers, Clock, job, rendered
 
-THIRD = "sha256:" + "c3" * 32
-OLD = Image(OTHER, ("released-20261001T100000Z", "v1.0.0"))
-NEW = Image(DIGEST, ("released-20261101T100000Z", "released-20260901T100000Z"))
-NEVER = Image(THIRD, ("v2.0.0",))
-ALL = [OLD, NEVER, NEW]
+R1, R2, R3, R4 = (f"sha256:{mark * 32}" for mark in ("a1", "b2", "c3", "d4"))
+
+
+def record(what: str) -> Release:
+    """A record of production from digit and mark: ``1`` is release 1, ``<`` a rollback
+    to it, ``!`` says that it failed."""
+    number = what.strip("<!")
+    return Release(
+        component="tms-odoo",
+        environment="production",
+        digest=(R1, R2, R3, R4)[int(number) - 1],
+        commit=number * 40,
+        kind="rollback" if "<" in what else "release",
+        outcome="failure" if "!" in what else "success",
+        run="17",
+        actor="dev-alice",
+        finished_at="2026-11-23T10:00:00Z",
+    )
+
+
+def history(story: str) -> list[Release]:
+    """Records of a story that is told from its beginning, the newest first."""
+    return [record(what) for what in reversed(story.split())]
+
+
+def image(number: int, *tags: str) -> Image:
+    """The image of a release, kept as released."""
+    stamp = f"released-2026100{number}T100000Z"
+    return Image((R1, R2, R3, R4)[number - 1], (f"v{number}.0.0", stamp, *tags))
+
+
+ALL = [image(number) for number in (1, 2, 3, 4)]
 
 
 def test_offers_only_what_was_in_production_the_last_first() -> None:
-    assert released(ALL) == [NEW, OLD]
+    untagged = Image(R3, ("v3.0.0",))
+    only_tagged, only_failed = image(4), image(2)
+    catalogue = [image(1), only_failed, untagged, only_tagged]
+    assert released(catalogue, history("1 2! 3")) == [image(1)]
+    assert released(ALL, history("1 2 3")) == [image(3), image(2), image(1)]
 
 
-@pytest.mark.parametrize("target", ["previous", OTHER, "v1.0.0", OLD.released[0]])
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("", ""),
+        ("1", R1),
+        ("1 2", R2),
+        ("1 2 3!", ""),
+        ("1 2 3 <2", R2),
+        ("1 2 3 <2!", ""),
+    ],
+)
+def test_an_image_runs_only_if_nothing_was_tried_since(
+    story: str, expected: str
+) -> None:
+    assert running(history(story)) == expected
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        pytest.param("1 2 3", R2, id="the release before the one that runs"),
+        pytest.param("1 2 3!", R2, id="the last success, when the newest failed"),
+        pytest.param("1 2 3! 4!", R2, id="past several that failed"),
+        pytest.param("1 2 3! 2 3!", R2, id="deployed again, between two that failed"),
+        pytest.param("1 2 3 <2", R1, id="not what the rollback came from"),
+        pytest.param("1 2 3 <2!", R1, id="nor when the rollback failed"),
+        pytest.param("1 2 3! <2", R1, id="further back after a rollback"),
+        pytest.param("1 2 3 <2 4", R2, id="what was left behind stays so"),
+        pytest.param("1 2 3 <2 <3", R2, id="brought back by name, it runs"),
+        pytest.param("1 2 3 <2 3 4", R3, id="released again, it is a release again"),
+        pytest.param("1 2 2", R1, id="a release that was repeated counts once"),
+        pytest.param("1", "", id="the first has none"),
+        pytest.param("1!", "", id="nor has one that failed"),
+        pytest.param("", "", id="nor an empty production"),
+    ],
+)
+def test_previous_is_the_last_good_release_before_what_was_tried(
+    story: str, expected: str
+) -> None:
+    assert previous(history(story)) == expected
+
+
+@pytest.mark.parametrize(
+    "target", ["previous", R2, "v2.0.0", "released-20261002T100000Z"]
+)
 def test_a_release_can_be_named_in_several_ways(target: str) -> None:
-    assert choose(target, ALL, running=DIGEST) == OTHER
+    assert choose(target, ALL, history("1 2 3!")) == record("2")
 
 
-@pytest.mark.parametrize("target", [THIRD, "v2.0.0", "latest"])
-def test_an_image_that_was_never_released_is_refused(target: str) -> None:
-    with pytest.raises(DeliveryError, match="released-20261001T100000Z"):
-        choose(target, ALL, running=DIGEST)
+def test_the_target_is_the_last_good_deployment_of_the_image() -> None:
+    again = dataclasses.replace(record("<1"), run="18")
+    known = [record("2"), record("1!"), again, record("1")]
+    assert choose("previous", ALL, known) == again
+
+
+@pytest.mark.parametrize("target", [R3, "v3.0.0", "latest", "v4.0.0"])
+def test_an_image_that_never_served_is_refused(target: str) -> None:
+    with pytest.raises(DeliveryError, match="are: released-20261001T100000Z"):
+        choose(target, ALL, history("1 2 3! 2"))
 
 
 def test_what_runs_is_no_target() -> None:
     with pytest.raises(DeliveryError, match="already-running"):
-        choose(DIGEST, ALL, running=DIGEST)
+        choose(R2, ALL, history("1 2"))
 
 
-def test_the_first_release_has_no_previous_one() -> None:
+def test_what_a_failed_deployment_may_have_replaced_is_a_target() -> None:
+    assert choose(R2, ALL, history("1 2 3!")).digest == R2
+
+
+def test_a_previous_one_that_the_registry_has_lost_is_not_skipped() -> None:
+    with pytest.raises(DeliveryError, match="not-released"):
+        choose("previous", [image(1), image(3)], history("1 2 3"))
+
+
+@pytest.mark.parametrize("story", ["", "1"])
+def test_the_first_release_has_no_previous_one(story: str) -> None:
     with pytest.raises(DeliveryError, match="there are: none"):
-        choose("previous", [NEW, NEVER], running=DIGEST)
+        choose("previous", ALL, history(story))
 
 
 @pytest.mark.parametrize("state", ["missing", "behind", "current"])

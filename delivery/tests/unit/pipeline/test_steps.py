@@ -1,4 +1,4 @@
-"""The command line of the steps, as the workflows call it."""
+"""The command line of the steps about registry and run, as the workflows call it."""
 
 from __future__ import annotations
 
@@ -9,86 +9,12 @@ from typing import Any
 
 import pytest
 
-from delivery.pipeline import steps_cluster, steps_image, steps_run
+from delivery.pipeline import steps_run
 from delivery.pipeline.cli import main
-from delivery.pipeline.releases import LocalReleases, Release
+from delivery.pipeline.releases import Release, last_success
 
-from .conftest import (
-    COMPLETE,
-    DIGEST,
-    OTHER,
-    REPOSITORY,
-    Answers,
-    deployment,
-    job,
-    rendered,
-)
+from .conftest import COMMIT, DIGEST, OTHER, Answers, Job
 from .test_images import details
-from .test_rollout import ARRIVED, RIGHT, pod
-
-COMMIT = "c" * 40
-WORK = f"gps-ingestion-service-migrate-{DIGEST[7:19]}"
-OVERLAY = ["--overlay", "./kube/staging"]
-
-
-class Job:
-    """A workflow's job: its variables, and the files that steps write to."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder = folder
-        self.set = monkeypatch.setenv
-        for name in ("OUTPUT", "STEP_SUMMARY", "ENV"):
-            (folder / name).touch()
-            monkeypatch.setenv(f"GITHUB_{name}", str(folder / name))
-        for name, value in (
-            ("GITHUB_SHA", COMMIT),
-            ("GITHUB_RUN_ID", "17"),
-            ("GITHUB_ACTOR", "dev-alice"),
-            ("GITHUB_REF", "refs/heads/main"),
-            ("GITHUB_EVENT_NAME", "push"),
-            ("RELEASES_DIR", str(folder / "releases")),
-            ("LOCAL_APPROVALS_DIR", str(folder / "approvals")),
-            ("ACT", "true"),
-        ):
-            monkeypatch.setenv(name, value)
-        self.event({})
-
-    def event(self, document: object) -> None:
-        path = self.folder / "event.json"
-        path.write_text(json.dumps(document))
-        self.set("GITHUB_EVENT_PATH", str(path))
-
-    def read(self, name: str) -> dict[str, str]:
-        """What the steps so far wrote as name and value."""
-        lines = iter((self.folder / name).read_text().splitlines())
-        result = {}
-        for line in lines:
-            key, _, mark = line.partition("<<")
-            result[key] = "\n".join(iter(lambda: next(lines), mark))
-        return result
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        return self.read("OUTPUT")
-
-    @property
-    def releases(self) -> LocalReleases:
-        return LocalReleases(self.folder / "releases")
-
-
-@pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    return Job(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def world(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """What the cluster and the registry answer."""
-    for module in (steps_cluster, steps_image):
-        monkeypatch.setattr(module, "run", answers)
-    text = "---\n".join(json.dumps(item) + "\n" for item in rendered())
-    answers.on("kustomize", output=text)
-    return answers
 
 
 @pytest.fixture
@@ -96,97 +22,6 @@ def policy(tmp_path: Path) -> str:
     path = tmp_path / "approvers.json"
     path.write_text('{"production": {"approvers": ["devops-lead"]}}')
     return str(path)
-
-
-# The cluster.
-
-
-def test_pins_and_keeps_the_scale(world: Answers, tmp_path: Path) -> None:
-    (tmp_path / "image").mkdir()
-    target = tmp_path / "image" / "kustomization.yaml"
-    target.touch()
-    grown = deployment("gps-worker", "x", replicas=3)
-    world.on("get", "deployments", output={"items": [grown]})
-    image = ["--image", "gps-ingestion-service", "--repository", REPOSITORY]
-    overlay = ["--overlay", str(tmp_path / "staging")]
-    assert main(["pin", *overlay, *image, "--digest", DIGEST]) == 0
-    assert "count: 3" in target.read_text()
-    world.rules[-1][1][0] = world.rules[-1][1][0].__class__(0, '{"items": []}')
-    assert main(["pin", *overlay, *image, "--digest", DIGEST]) == 0
-    assert "replicas" not in target.read_text()
-
-
-def test_guards_the_schema(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    name = f"gps-ingestion-service-schema-check-{DIGEST[7:19]}"
-    world.on("delete")
-    world.on("apply")
-    world.on("get", "jobs", output={"items": [job(name, status=COMPLETE)]})
-    world.on("logs", output='{"state": "current", "database": "r1", "image": "r1"}')
-    assert main(["schema-guard", *OVERLAY, "--digest", DIGEST]) == 0
-    assert "the database is current" in capsys.readouterr().out
-
-
-def test_removes_only_finished_migrations(world: Answers) -> None:
-    check = job("check", status=COMPLETE)
-    check["metadata"]["labels"]["app.kubernetes.io/component"] = "schema-check"
-    world.on("get", "jobs", output={"items": [job("old", status=COMPLETE), check]})
-    world.on("delete")
-    assert main(["clear-migrations", *OVERLAY, "--digest", DIGEST]) == 0
-    assert [call[3] for call in world.commands("delete")] == ["old"]
-
-
-def live(part: str, name: str, count: int) -> dict[str, Any]:
-    names = ("replicas", "updatedReplicas", "availableReplicas")
-    status = {**ARRIVED, **dict.fromkeys(names, count)}
-    return deployment(name, "x", part, replicas=count, status=status)
-
-
-def test_waits_for_everything(world: Answers) -> None:
-    items = [
-        job(WORK, status=COMPLETE),
-        live("ingestion", "gps-ingestion-service", 2),
-        live("worker", "gps-worker", 1),
-    ]
-    world.on("get", output={"items": items})
-    assert main(["wait", *OVERLAY, "--digest", DIGEST, "--timeout-s", "0"]) == 0
-
-
-def test_can_wait_for_the_migration_alone(world: Answers) -> None:
-    world.on("get", output={"items": [job(WORK, status=COMPLETE)]})
-    only = ["--timeout-s", "0", "--migration-only"]
-    assert main(["wait", *OVERLAY, "--digest", DIGEST, *only]) == 0
-    assert main(["wait", *OVERLAY, "--digest", DIGEST, "--timeout-s", "0"]) == 1
-
-
-def test_shows_what_runs(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    pods = [pod("ingestion", RIGHT), pod("worker", RIGHT)]
-    world.on("get", "pods", output={"items": pods})
-    assert main(["check-digest", *OVERLAY, "--digest", DIGEST]) == 0
-    assert capsys.readouterr().out.count(DIGEST) == 2
-
-
-def test_a_pod_without_proof_fails_the_check(
-    world: Answers, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pods = [pod("ingestion", RIGHT), pod("worker", "")]
-    world.on("get", "pods", output={"items": pods})
-    patience = ["--timeout-s", "0"]
-    assert main(["check-digest", *OVERLAY, "--digest", DIGEST, *patience]) == 1
-    assert "worker-pod/x: waiting runs nothing yet" in capsys.readouterr().err
-
-
-def test_an_overlay_of_another_image_is_not_deployed(
-    world: Answers, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["check-digest", *OVERLAY, "--digest", OTHER]) == 1
-    assert capsys.readouterr().err.startswith("::error::the render must run")
-
-
-def test_explains(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    world.on("get", output="CrashLoopBackOff")
-    world.on("logs", output="Traceback")
-    assert main(["explain", *OVERLAY]) == 0
-    assert "Traceback" in capsys.readouterr().out
 
 
 # The registry.
@@ -203,13 +38,18 @@ def test_finds_an_image_or_says_that_there_is_none(world: Answers, work: Job) ->
     assert main([*command, "--required"]) == 1
 
 
-def test_tags_a_version_and_a_release(world: Answers) -> None:
+def test_tags_a_version_and_a_release(
+    world: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.on("describe-images", output=details((DIGEST, ["v1.0.0"])))
     command = ["--repository", "tms-odoo", "--digest", DIGEST]
     assert main(["image-tag", *command, "--tag", "v1.0.0"]) == 0
+    kept = [COMMIT, "released-20261001T100000Z"]
+    world.on("describe-images", output=details((DIGEST, kept)))
     assert main(["image-released", *command]) == 0
-    tags = [call[-3] for call in world.commands("describe-images")]
-    assert tags[1].startswith("imageTag=released-")
+    assert main(["image-released", *command]) == 0
+    assert f"{DIGEST} is tagged {kept[1]}" in capsys.readouterr().out
+    assert world.commands("put-image") == []
 
 
 def test_gives_build_options(work: Job) -> None:
@@ -276,7 +116,9 @@ def record(*more: str, outcome: str = "success", digest: str = DIGEST) -> int:
 
 
 def test_rolls_back_to_an_earlier_release(world: Answers, work: Job) -> None:
-    record()
+    for run, digest, outcome in (("17", OTHER, "success"), ("18", DIGEST, "failure")):
+        work.set("GITHUB_RUN_ID", run)
+        record(outcome=outcome, digest=digest)
     tags = [COMMIT, "released-20261001T100000Z"]
     newer = ["d" * 40, "released-20261101T100000Z"]
     world.on("describe-images", output=details((OTHER, tags), (DIGEST, newer)))
@@ -362,6 +204,36 @@ def test_plans_from_what_was_deployed(
     assert json.loads(work.outputs["plan"])["release"] is False
 
 
+def test_a_version_tag_releases_only_what_main_holds(
+    work: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git = Answers()
+    git.on("merge-base", code=1)
+    git.on("merge-base")
+    monkeypatch.setattr(steps_run, "run", git)
+    work.set("GITHUB_REF", "refs/tags/v1.2.3")
+    assert main(PLAN) == 1
+    assert "tag-off-main" in capsys.readouterr().err
+    assert main(PLAN) == 0
+    assert git.calls[0][0][-2:] == [COMMIT, "refs/remotes/origin/main"]
+    assert json.loads(work.outputs["plan"])["release"] is True
+
+
+def test_an_older_commit_is_no_release(
+    work: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = "d" * 40
+    git = Answers()
+    git.on("merge-base")
+    monkeypatch.setattr(steps_run, "run", git)
+    command = ["refuse-older", "--component", "tms-odoo", "--environment", "production"]
+    assert main(command) == 0
+    record("--commit", newer)
+    assert main(command) == 1
+    assert "run the rollback workflow" in capsys.readouterr().err
+    assert git.calls[0][0][-2:] == [COMMIT, newer]
+
+
 def required(work: Job, **results: str) -> int:
     needs = {name: {"result": result} for name, result in results.items()}
     plan = json.dumps(
@@ -394,7 +266,7 @@ def test_the_local_approval_from_question_to_record(
     assert main(["approval-check", *REQUEST, *asked]) == 0
     assert work.outputs == {"approver": "devops-lead", "scripted": "true"}
     assert record("--approved-by", "devops-lead", "--scripted", "true") == 0
-    kept = work.releases.last("tms-odoo", "production")
+    kept = last_success(work.releases, "tms-odoo", "production")
     assert kept is not None
     assert (kept.approved_by, kept.scripted, kept.run) == ("devops-lead", True, "17")
 
@@ -476,7 +348,7 @@ def test_says_what_is_deployed(work: Job) -> None:
     record("--commit", "e" * 40)
     assert main(command) == 0
     assert work.outputs["digest"] == DIGEST
-    kept = work.releases.last("tms-odoo", "production")
+    kept = last_success(work.releases, "tms-odoo", "production")
     assert isinstance(kept, Release)
     assert kept.commit == "e" * 40
     moment = dt.datetime.fromisoformat(kept.finished_at)

@@ -215,3 +215,89 @@ def test_the_required_check_always_runs(identifier: str) -> None:
     assert job["name"] == f"{identifier} required"
     assert "always()" in job["if"]
     assert set(job["needs"]) == {"plan", "verify", "check-image"}
+
+
+DEPLOYMENTS = {
+    "deploy-staging.yml": "Deploy to Staging",
+    "deploy-production.yml": "Deploy to Production",
+}
+
+
+def steps_of(workflow: str, job_name: str) -> list[dict[str, Any]]:
+    jobs = load(workflow)["jobs"].values()
+    (steps,) = [job["steps"] for job in jobs if job["name"] == job_name]
+    return list(steps)
+
+
+def position(steps: list[dict[str, Any]], word: str) -> int:
+    """Which step has the word in its name, command or action."""
+    texts = [f"{s['name']} {s.get('run', '')} {s.get('uses', '')}" for s in steps]
+    (found,) = [number for number, text in enumerate(texts) if word in text]
+    return found
+
+
+@pytest.mark.parametrize("name", all_workflows())
+def test_code_of_others_is_installed_before_a_role_is_assumed(name: str) -> None:
+    """After the login its credentials are in the environment of every step."""
+    installers = ("setup-python-env", "setup-image-tools", "make --directory")
+    for job in load(name)["jobs"].values():
+        steps = job.get("steps", [])
+        texts = [f"{step.get('run', '')} {step.get('uses', '')}" for step in steps]
+        logins = [i for i, text in enumerate(texts) if "aws-ecr-login" in text]
+        for text in texts[logins[0] :] if logins else []:
+            assert not any(word in text for word in installers), text
+
+
+def test_the_integration_tests_have_no_credentials_of_aws() -> None:
+    steps = steps_of("deploy-staging.yml", "Integration Test")
+    fetched, tested = position(steps, "fetch-secret"), position(steps, "pytest")
+    assert fetched < tested
+    environment = steps[tested]["env"]
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
+        assert environment[f"AWS_{name}"] == ""
+
+
+@pytest.mark.parametrize(("workflow", "job"), DEPLOYMENTS.items())
+def test_an_older_commit_is_refused_before_anything_is_deployed(
+    workflow: str, job: str
+) -> None:
+    steps = steps_of(workflow, job)
+    refusal = position(steps, "refuse-older")
+    assert refusal < position(steps, "aws-ecr-login")
+    assert steps[position(steps, "actions/checkout")]["with"]["fetch-depth"] == 0
+    if job == "Deploy to Production":
+        assert position(steps, "approval-check") < refusal
+        assert steps[refusal]["if"] == "${{ inputs.kind == 'release' }}"
+    else:
+        assert "if" not in steps[refusal]
+
+
+@pytest.mark.parametrize(("workflow", "job"), DEPLOYMENTS.items())
+def test_every_deployment_is_recorded_however_it_ended(workflow: str, job: str) -> None:
+    steps = steps_of(workflow, job)
+    record = steps[position(steps, "release-record")]
+    assert "always()" in record["if"]
+    assert record["env"]["OUTCOME"] == "${{ job.status }}"
+
+
+def test_the_tag_of_a_release_cannot_spoil_its_record() -> None:
+    steps = steps_of("deploy-production.yml", "Deploy to Production")
+    tag = position(steps, "image-released")
+    assert position(steps, "release-record") < tag
+    assert "if" not in steps[tag], "what failed is not kept as released"
+
+
+def test_a_rollback_takes_the_manifests_of_its_target() -> None:
+    steps = steps_of("deploy-production.yml", "Deploy to Production")
+    take = position(steps, "git checkout")
+    assert steps[take]["run"] == 'git checkout --no-overlay "$COMMIT" -- kube'
+    assert steps[take]["if"] == "${{ inputs.kind == 'rollback' }}"
+    assert take < position(steps, "pipeline-step pin")
+
+
+def test_a_rollback_changes_nothing_before_the_database_was_asked() -> None:
+    steps = steps_of("deploy-production.yml", "Deploy to Production")
+    guard = position(steps, "schema-guard")
+    applied = [s for s in steps[:guard] if "kubectl apply" in s.get("run", "")]
+    assert applied
+    assert all("inputs.kind == 'release'" in step["if"] for step in applied)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery.pipeline.ancestry import ORIGIN_MAIN
 from delivery.platform.layout import Layout
 from delivery.runner import events
 from delivery.runner.addresses import problem, services
@@ -17,7 +18,7 @@ from delivery.runner.advisories import served
 from delivery.runner.build_inputs import build_options, ca_bundle, pip_settings
 from delivery.runner.errors import RunnerError
 from delivery.runner.machine import Machine, own_program
-from delivery.runner.source import check_out, git, uncommitted
+from delivery.runner.source import check_out, git, mark_as_pushed, uncommitted
 
 from .conftest import commit_all
 
@@ -144,6 +145,20 @@ def test_an_earlier_commit_can_be_checked_out(repository: Path, tmp_path: Path) 
     commit_all(repository, "Second")
     assert check_out(repository, first, tmp_path / "source") == first
     assert not (tmp_path / "source" / "late.txt").exists()
+
+
+def test_origin_s_main_is_what_was_checked_out(
+    repository: Path, tmp_path: Path
+) -> None:
+    git(repository, "checkout", "--quiet", "-B", "topic")
+    source = tmp_path / "source"
+    sha = check_out(repository, "HEAD", source)
+    assert git(source, "rev-parse", ORIGIN_MAIN) == sha
+    (source / "late.txt").touch()
+    commit_all(source, "Planted")
+    mark_as_pushed(source)
+    head = git(source, "rev-parse", "HEAD")
+    assert git(source, "rev-parse", ORIGIN_MAIN) == head != sha
 
 
 def test_an_unknown_commit_is_an_error(repository: Path, tmp_path: Path) -> None:
