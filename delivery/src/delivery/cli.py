@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from delivery.advisories.records import AdvisoryDatabase
 from delivery.advisories.server import AdvisoryServer
+from delivery.allow_list import read_allow_list
 from delivery.dependencies import lock_check
-from delivery.dependencies.allow_list import read_allow_list
 from delivery.dependencies.gate import DEFAULT_MAX_AGE_DAYS, judge
 from delivery.dependencies.lock import read_pins
 from delivery.dependencies.python_support import unsupported
@@ -73,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dependency_gate(options: argparse.Namespace) -> int:
     pins = read_pins(options.requirements)
-    allowances = read_allow_list(options.allow_list) if options.allow_list else ()
+    today = datetime.now(UTC).date()
+    listed = options.allow_list
+    allowances = read_allow_list(listed, "package", today) if listed else ()
     advisories = options.advisories
     newest = AdvisoryDatabase.open(advisories).newest if advisories else None
     try:
@@ -85,7 +87,7 @@ def _dependency_gate(options: argparse.Namespace) -> int:
             report,
             pins,
             allowances,
-            today=datetime.now(UTC).date(),
+            today=today,
             newest_advisory=newest,
             max_age_days=options.max_age_days,
         )

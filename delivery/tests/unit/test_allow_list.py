@@ -1,18 +1,19 @@
-"""Accepted advisories."""
+"""An accepted finding is a promise with a name and a date."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from delivery.dependencies.allow_list import read_allow_list
+from delivery.allow_list import Allowance, read_allow_list
 from delivery.errors import DeliveryError
 
+TODAY = date(2026, 11, 23)
 ENTRY = """
 [[allow]]
-package = "Some_Package"
+package = "insecure"
 id = "CVE-2024-0001"
 owner = "dispatch team"
 reason = "the affected function is not used"
@@ -22,23 +23,67 @@ expires = 2026-12-31
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "allow-list.toml"
-
-
-def test_an_entry_is_read_with_its_package_normalised(path: Path) -> None:
+    path = tmp_path / "allow-list.toml"
     path.write_text(ENTRY)
+    return path
 
-    (entry,) = read_allow_list(path)
 
-    assert entry.package == "some-package"
-    assert entry.expires == date(2026, 12, 31)
-    assert str(entry) == "some-package CVE-2024-0001 (owner dispatch team)"
+def test_an_entry_is_read(path: Path) -> None:
+    (entry,) = read_allow_list(path, "package", TODAY)
+
+    assert entry == Allowance(
+        "CVE-2024-0001",
+        "insecure",
+        "dispatch team",
+        "the affected function is not used",
+        date(2026, 12, 31),
+    )
+    assert str(entry) == "insecure CVE-2024-0001 (owner dispatch team)"
 
 
 def test_an_empty_list_allows_nothing(path: Path) -> None:
     path.write_text("# nothing is accepted\n")
 
-    assert read_allow_list(path) == ()
+    assert read_allow_list(path, "package", TODAY) == ()
+
+
+def test_no_list_allows_nothing(tmp_path: Path) -> None:
+    assert read_allow_list(tmp_path / "none.toml", "image", TODAY) == ()
+
+
+def test_a_list_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError, match="cannot read"):
+        read_allow_list(tmp_path, "image", TODAY)
+
+
+def test_an_entry_says_what_it_is_for(path: Path) -> None:
+    with pytest.raises(DeliveryError, match="missing or unknown: image, package"):
+        read_allow_list(path, "image", TODAY)
+
+
+def test_an_entry_holds_on_its_last_day(path: Path) -> None:
+    assert read_allow_list(path, "package", date(2026, 12, 31))
+
+
+def test_an_expired_entry_is_refused_with_its_owner(path: Path) -> None:
+    said = (
+        r"insecure CVE-2024-0001 \(owner dispatch team\) was allowed until 2026-12-31"
+    )
+    with pytest.raises(DeliveryError, match=said):
+        read_allow_list(path, "package", date(2027, 1, 1))
+
+
+def test_an_entry_lasts_90_days_at_most(path: Path) -> None:
+    assert read_allow_list(path, "package", date(2026, 10, 2))
+    with pytest.raises(DeliveryError, match="90 days are the most"):
+        read_allow_list(path, "package", date(2026, 10, 1))
+
+
+def test_today_is_the_day_in_utc(path: Path) -> None:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    path.write_text(ENTRY.replace("2026-12-31", str(yesterday)))
+    with pytest.raises(DeliveryError, match="was allowed until"):
+        read_allow_list(path, "package")
 
 
 @pytest.mark.parametrize(
@@ -59,9 +104,4 @@ def test_a_wrong_entry_is_refused_with_its_place(
     path.write_text(ENTRY.replace(before, after))
 
     with pytest.raises(DeliveryError, match=message):
-        read_allow_list(path)
-
-
-def test_a_missing_list_is_refused(path: Path) -> None:
-    with pytest.raises(DeliveryError, match="cannot read"):
-        read_allow_list(path)
+        read_allow_list(path, "package", TODAY)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,10 @@ def test_an_allow_list_lets_the_hole_pass(
 ) -> None:
     lock = write_lock("insecure==1.0")
     allow_list = tmp_path / "allow-list.toml"
+    expires = datetime.now(UTC).date() + timedelta(days=30)
     allow_list.write_text(
         '[[allow]]\npackage = "insecure"\nid = "CVE-2024-0001"\n'
-        'owner = "dispatch team"\nreason = "no fix"\nexpires = 9999-12-31\n'
+        f'owner = "dispatch team"\nreason = "no fix"\nexpires = {expires}\n'
     )
 
     assert gate(audit(lock, osv_url), lock, "--allow-list", str(allow_list)) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,13 @@ affected:
 - package: {name: insecure, ecosystem: PyPI}
   versions: ["1.0"]
 """
-ALLOWED = """\
+ALLOWED = f"""\
 [[allow]]
 package = "insecure"
 id = "PYSEC-2024-1"
 owner = "dispatch team"
 reason = "no fix"
-expires = 9999-12-31
+expires = {datetime.now(UTC).date() + timedelta(days=30)}
 """
 HOLE = {"id": "PYSEC-2024-1", "fix_versions": ["2.0"]}
 

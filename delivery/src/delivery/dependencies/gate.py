@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from delivery.dependencies.allow_list import Allowance
+from packaging.utils import canonicalize_name
+
+from delivery.allow_list import Allowance
 from delivery.dependencies.lock import Pin
-from delivery.dependencies.report import AuditReport
+from delivery.dependencies.report import AuditReport, Finding
 from delivery.verdict import Outcome, Verdict
 
 DEFAULT_MAX_AGE_DAYS = 7
@@ -36,20 +38,18 @@ def judge(
     unaudited = _unaudited(report, pins)
     age_days = (today - (newest_advisory or today)).days
     stale = age_days > max_age_days
-    expired = [entry for entry in allowances if entry.expired(today)]
     open_findings = [
         finding
         for finding in report.findings
-        if not any(entry.covers(finding) for entry in allowances)
+        if not any(_covers(entry, finding) for entry in allowances)
     ]
-    failures = [f"{entry}: expired on {entry.expires}" for entry in expired]
-    failures += map(str, open_findings)
+    failures = list(map(str, open_findings))
     # An entry can be called useless only where all was looked up in current data.
     if not unaudited and not stale:
         failures += [
             f"{entry}: matches nothing, remove it"
             for entry in allowances
-            if not any(entry.covers(finding) for finding in report.findings)
+            if not any(_covers(entry, finding) for finding in report.findings)
         ]
     if failures:
         return Verdict(Outcome.FAILED, _count(failures, "finding"), tuple(failures))
@@ -64,6 +64,14 @@ def judge(
             f"({clean})",
         )
     return Verdict(Outcome.CLEAN, clean)
+
+
+def _covers(entry: Allowance, finding: Finding) -> bool:
+    """Whether the entry accepts that finding, by whichever of its names."""
+    return (
+        canonicalize_name(entry.subject) == finding.package
+        and entry.identifier in finding.identifiers
+    )
 
 
 def _unaudited(report: AuditReport, pins: Mapping[str, Pin]) -> list[str]:

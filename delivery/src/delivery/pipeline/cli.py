@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from delivery.errors import DeliveryError
 from delivery.pipeline import steps_cluster, steps_image, steps_run
-from delivery.pipeline.errors import DeliveryError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,14 +7,13 @@ nothing.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from delivery.pipeline.allow_list import Allowance
+from delivery.allow_list import Allowance
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.process import Result, Runner
 from delivery.verdict import Outcome, Verdict
@@ -54,8 +53,14 @@ class Scan:
     why: str = ""
 
 
-def decide(scans: Sequence[Scan], allowed: Mapping[str, Allowance]) -> Verdict:
-    """Judge what the scanners found; one real, clean scan is needed to be clean."""
+def decide(
+    scans: Sequence[Scan], image: str, allowances: Iterable[Allowance]
+) -> Verdict:
+    """Judge what the scanners found; one real, clean scan is needed to be clean.
+
+    :param image: name of the image, whose allowances alone count.
+    """
+    allowed = {item.identifier: item for item in allowances if item.subject == image}
     lines: list[str] = []
     open_findings = 0
     for scan in scans:
@@ -229,8 +234,3 @@ def trivy_scan(image: str, runner: Runner) -> Scan:
         for item in part.get("Vulnerabilities") or []
     ]
     return Scan("Trivy", tuple(found))
-
-
-def today() -> dt.date:
-    """Today in UTC: an allowance ends for everybody at the same moment."""
-    return dt.datetime.now(dt.UTC).date()

@@ -8,8 +8,8 @@ import os
 import time
 from pathlib import Path
 
+from delivery.allow_list import read_allow_list
 from delivery.pipeline import image_gate, images, rollback, secrets
-from delivery.pipeline.allow_list import read_allow_list
 from delivery.pipeline.build import build_options
 from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import DeliveryError
@@ -77,10 +77,8 @@ def _gate(options: argparse.Namespace) -> int:
         scans.append(scan)
     if options.local_image:
         scans.append(image_gate.trivy_scan(options.local_image, run))
-    allowed = read_allow_list(
-        options.allow_list, options.repository, image_gate.today()
-    )
-    verdict = image_gate.decide(scans, allowed)
+    allowances = read_allow_list(options.allow_list, "image")
+    verdict = image_gate.decide(scans, options.repository, allowances)
     text = verdict.render("image scan")
     print(text)
     add_summary(f"```text\n{text}\n```")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from delivery.pipeline.allow_list import read_allow_list
+from delivery.allow_list import Allowance
 from delivery.pipeline.errors import DeliveryError
 from delivery.pipeline.image_gate import (
     Finding,
@@ -18,52 +18,52 @@ from delivery.pipeline.image_gate import (
     is_emulated,
     trivy_scan,
 )
-from delivery.verdict import Outcome
+from delivery.verdict import Outcome, Verdict
 
 from .conftest import DIGEST, Answers, Clock
 
-TODAY = dt.date(2026, 11, 23)
 CRITICAL = Finding("CVE-2026-1", "CRITICAL", "openssl")
 HIGH = Finding("CVE-2026-2", "HIGH", "zlib")
-ENTRY = """\
-[[allow]]
-id = "CVE-2026-1"
-image = "tms-odoo"
-owner = "devops-lead"
-reason = "not reachable: the binary is never run"
-expires = 2026-12-31
-"""
+ALLOWED = Allowance(
+    "CVE-2026-1",
+    "tms-odoo",
+    "devops-lead",
+    "not reachable: the binary is never run",
+    dt.date(2026, 12, 31),
+)
 
 
-@pytest.fixture
-def allow_list(tmp_path: Path) -> Path:
-    path = tmp_path / "allow.toml"
-    path.write_text(ENTRY)
-    return path
+def judged(*scans: Scan, allowed: tuple[Allowance, ...] = ()) -> Verdict:
+    return decide(scans, "tms-odoo", allowed)
 
 
 def test_an_image_without_critical_findings_is_clean() -> None:
-    verdict = decide([Scan("ECR", (HIGH,))], {})
+    verdict = judged(Scan("ECR", (HIGH,)))
     assert verdict.outcome is Outcome.CLEAN
     assert verdict.details == ("ECR: no CRITICAL among 1 findings",)
 
 
 def test_one_critical_finding_stops_the_image() -> None:
-    verdict = decide([Scan("ECR", (HIGH, CRITICAL, CRITICAL))], {})
+    verdict = judged(Scan("ECR", (HIGH, CRITICAL, CRITICAL)))
     assert verdict.outcome is Outcome.FAILED
     assert verdict.details == ("ECR: CRITICAL CVE-2026-1 openssl",)
 
 
 def test_either_scanner_can_stop_the_image() -> None:
     scans = [Scan("ECR"), Scan("Trivy", (CRITICAL,))]
-    assert decide(scans, {}).outcome is Outcome.FAILED
+    assert judged(*scans).outcome is Outcome.FAILED
 
 
-def test_an_allowed_finding_is_named_with_its_owner(allow_list: Path) -> None:
-    allowed = read_allow_list(allow_list, "tms-odoo", TODAY)
-    verdict = decide([Scan("ECR", (CRITICAL,))], allowed)
+def test_an_allowed_finding_is_named_with_its_owner() -> None:
+    verdict = judged(Scan("ECR", (CRITICAL,)), allowed=(ALLOWED,))
     assert verdict.outcome is Outcome.CLEAN
     assert "allowed until 2026-12-31 by devops-lead" in verdict.details[0]
+
+
+def test_a_finding_is_allowed_in_one_image_only() -> None:
+    other = replace(ALLOWED, subject="gps-ingestion-service")
+    verdict = judged(Scan("ECR", (CRITICAL,)), allowed=(other,))
+    assert verdict.outcome is Outcome.FAILED
 
 
 def test_scanners_without_data_have_checked_nothing() -> None:
@@ -71,23 +71,23 @@ def test_scanners_without_data_have_checked_nothing() -> None:
         Scan("ECR", checked=False, why="emulated"),
         Scan("Trivy", checked=False, why="no database"),
     ]
-    verdict = decide(scans, {})
+    verdict = judged(*scans)
     assert verdict.outcome is Outcome.NOT_CHECKED
     assert "ECR: NOT CHECKED: emulated" in verdict.details
 
 
 def test_no_scanner_at_all_has_checked_nothing() -> None:
-    assert decide([], {}).outcome is Outcome.NOT_CHECKED
+    assert judged().outcome is Outcome.NOT_CHECKED
 
 
 def test_one_real_scanner_is_enough() -> None:
     scans = [Scan("ECR"), Scan("Trivy", checked=False, why="no database")]
-    assert decide(scans, {}).outcome is Outcome.CLEAN
+    assert judged(*scans).outcome is Outcome.CLEAN
 
 
 def test_even_an_emulators_critical_finding_stops() -> None:
     scans = [Scan("ECR", (CRITICAL,), checked=False, why="emulated")]
-    assert decide(scans, {}).outcome is Outcome.FAILED
+    assert judged(*scans).outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize(
@@ -103,47 +103,6 @@ def test_knows_an_emulator_by_its_address(
     environment: dict[str, str], emulated: bool
 ) -> None:
     assert is_emulated(environment) is emulated
-
-
-# An allow-list is a promise with a date.
-
-
-def test_no_list_allows_nothing(tmp_path: Path) -> None:
-    assert read_allow_list(tmp_path / "none.toml", "tms-odoo", TODAY) == {}
-
-
-def test_an_entry_is_for_one_image_only(allow_list: Path) -> None:
-    assert read_allow_list(allow_list, "gps-ingestion-service", TODAY) == {}
-
-
-def test_an_entry_holds_on_its_last_day(allow_list: Path) -> None:
-    assert read_allow_list(allow_list, "tms-odoo", dt.date(2026, 12, 31))
-
-
-def test_an_expired_entry_is_an_error(allow_list: Path) -> None:
-    with pytest.raises(DeliveryError, match="was allowed until 2026-12-31"):
-        read_allow_list(allow_list, "tms-odoo", dt.date(2027, 1, 1))
-
-
-def test_an_entry_cannot_last_for_ever(allow_list: Path) -> None:
-    with pytest.raises(DeliveryError, match="90 days are the most"):
-        read_allow_list(allow_list, "tms-odoo", dt.date(2026, 1, 1))
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        (ENTRY.replace('owner = "devops-lead"\n', ""), "must have exactly"),
-        (ENTRY.replace("devops-lead", ""), "must have exactly"),
-        (ENTRY.replace("2026-12-31", '"soon"'), "must be a date"),
-        (ENTRY.replace("2026-12-31", "2026-12-31T10:00:00Z"), "must be a date"),
-        ("[[allow", "allow.toml"),
-    ],
-)
-def test_an_incomplete_entry_is_an_error(allow_list: Path, text: str, why: str) -> None:
-    allow_list.write_text(text)
-    with pytest.raises(DeliveryError, match=why):
-        read_allow_list(allow_list, "tms-odoo", TODAY)
 
 
 # The registry's scan: started by a step before, read here by digest.

@@ -196,7 +196,7 @@ def test_a_required_check_reports_on_every_pull_request(check: str) -> None:
     ]
     assert len(found) == 1
     document, job = found[0]
-    triggers: dict[str, Any] = document[True]
+    triggers: dict[str, Any] = document[True]  # type: ignore[index]
     assert (triggers["pull_request"], triggers["merge_group"]) == (None, None)
     assert "if" not in job and "needs" not in job or "always()" in job["if"]
 
