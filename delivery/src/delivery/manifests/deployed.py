@@ -72,4 +72,12 @@ def containers_of(item: KubernetesObject) -> Iterator[KubernetesObject]:
 def selects(selector: KubernetesObject, labels: dict[str, str]) -> bool:
     """Whether a selector of labels finds pods with these; an empty one finds none."""
     wanted = selector.get("matchLabels", {})
-    return bool(wanted) and wanted.items() <= labels.items()
+    among = selector.get("matchExpressions", [])
+    return (
+        bool(wanted or among)
+        and wanted.items() <= labels.items()
+        and all(
+            rule["operator"] == "In" and labels.get(rule["key"]) in rule["values"]
+            for rule in among
+        )
+    )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from delivery.manifests.deployed import Deployed, containers_of, pod_spec, selects
+from delivery.manifests.ports import admitted, services_lead_somewhere
 from delivery.pipeline.digest import ZERO
 from delivery.pipeline.render import KubernetesObject, name_of
 
@@ -222,6 +223,8 @@ RULES: dict[str, Judge] = {
     "no-api-token": no_api_token,
     "spread": spread,
     "disruption-budget": can_be_drained,
+    "service-ports": services_lead_somewhere,
+    "network-policy": admitted,
 }
 
 

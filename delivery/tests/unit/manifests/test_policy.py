@@ -14,7 +14,7 @@ import pytest
 from delivery.cli import main
 from delivery.errors import DeliveryError
 from delivery.manifests import check
-from delivery.manifests.deployed import Deployed
+from delivery.manifests.deployed import Deployed, containers_of
 from delivery.manifests.policy import RULES, policy_problems
 from delivery.manifests.schemas import KUBERNETES_VERSION, schema_problems
 from delivery.pipeline.process import run
@@ -99,6 +99,44 @@ def test_the_watch_is_in_the_namespace_of_what_it_watches(environment: str) -> N
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     (box,) = template["spec"]["containers"]
     assert endpoint["port"] in {found["name"] for found in box["ports"]}
+
+
+@pytest.mark.parametrize("environment", check.ENVIRONMENTS)
+def test_trackers_reach_every_port_that_the_service_opens_for_them(
+    environment: str,
+) -> None:
+    """By a name that the certificates' domain ends; 5027 is open for both protocols."""
+    gps = in_git("gps_ingestion_service", environment)
+    (settings,) = (item for item in gps.portable if item["kind"] == "ConfigMap")
+    opened = {
+        int(value) for key, value in settings["data"].items() if key.endswith("_PORT")
+    }
+    (public,) = (item for item in gps.cloud if item["kind"] == "Service")
+    given = {(port["protocol"], port["port"]) for port in public["spec"]["ports"]}
+    assert given == {("TCP", 5027), ("UDP", 5027), ("TCP", 5023)}
+    assert {number for _protocol, number in given} == opened
+    notes = public["metadata"]["annotations"]
+    (ingress,) = (item for item in gps.cloud if item["kind"] == "Ingress")
+    domain = ingress["spec"]["rules"][0]["host"].removeprefix("gps.")
+    name = notes["external-dns.alpha.kubernetes.io/hostname"]
+    assert name == f"trackers.{domain}"
+    both = "service.beta.kubernetes.io/aws-load-balancer-enable-tcp-udp-listener"
+    assert notes[both] == "true"
+
+
+def test_no_list_holds_two_ports_of_one_number_where_kubectl_merges_them() -> None:
+    """It would put one protocol in the other's place when the list changes."""
+    gps = in_git("gps_ingestion_service", "production")
+    lists = [
+        item["spec"]["ports"] for item in gps.portable if item["kind"] == "Service"
+    ]
+    numbers = [[port["port"] for port in ports] for ports in lists]
+    numbers += [
+        [port["containerPort"] for port in box.get("ports", [])]
+        for item in gps.pods
+        for box in containers_of(item)
+    ]
+    assert all(len(set(found)) == len(found) for found in numbers)
 
 
 def _deployment(deployed: Deployed) -> dict[str, Any]:

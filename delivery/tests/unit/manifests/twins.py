@@ -96,6 +96,17 @@ def _budget_of_nothing(deployed: Deployed) -> None:
     deployed.cloud[-1] = {**_budget(deployed), "metadata": metadata, "spec": spec}
 
 
+def _balancer(deployed: Deployed) -> Object:
+    return _named(deployed.cloud, "Service")
+
+
+def _admitted(deployed: Deployed) -> list[Object]:
+    ports: list[Object] = _named(deployed.cloud, "NetworkPolicy")["spec"]["ingress"][0][
+        "ports"
+    ]
+    return ports
+
+
 DIGEST = "sha256:" + "a1" * 32
 ZERO = "sha256:" + "0" * 64
 
@@ -244,5 +255,46 @@ TWINS: tuple[tuple[str, str, Spoil], ...] = (
         "disruption-budget",
         "lets no node be drained",
         lambda d: _budget(d)["spec"].update(maxUnavailable=0),
+    ),
+    (
+        "service-ports",
+        "to a port by a name that no container has",
+        lambda d: _balancer(d)["spec"]["ports"][0].update(targetPort="teltonica"),
+    ),
+    (
+        "service-ports",
+        "to a number that nothing listens on",
+        lambda d: _balancer(d)["spec"]["ports"][1].update(targetPort=5028),
+    ),
+    (
+        "service-ports",
+        "to the pods of somebody else",
+        lambda d: _balancer(d)["spec"].update(selector={"app": "other"}),
+    ),
+    (
+        "network-policy",
+        "none",
+        lambda d: d.cloud.remove(_named(d.cloud, "NetworkPolicy")),
+    ),
+    (
+        "network-policy",
+        "for the pods of somebody else",
+        lambda d: _named(d.cloud, "NetworkPolicy")["spec"].update(
+            podSelector={
+                "matchExpressions": [
+                    {"key": "app", "operator": "In", "values": ["other"]}
+                ]
+            }
+        ),
+    ),
+    (
+        "network-policy",
+        "one protocol of a port forgotten",
+        lambda d: _admitted(d).remove({"protocol": "UDP", "port": 5027}),
+    ),
+    (
+        "network-policy",
+        "a port that nothing leads to",
+        lambda d: _admitted(d).append({"protocol": "TCP", "port": 22}),
     ),
 )
