@@ -1,6 +1,5 @@
 -- Hides what looks like a secret in a record, whichever program wrote it. The programs hide theirs themselves;
 -- this is for what slips through: a library's message, a traceback, a connection string.
--- Terraform joins the lines to one, because Fluent Bit's add-on takes no script of its own: comments stand alone.
 local names = { authorization = true, cookie = true, password = true, passwd = true, secret = true, token = true,
   api_key = true, database_url = true, db_password = true, admin_password = true }
 

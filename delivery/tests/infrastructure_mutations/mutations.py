@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-FORMAT = "format"
-VERSIONS = "versions"
-STATES = "states"
-ACTIONS = "actions"
-SCHEMA = "schema"
-TESTS = "tests"
-CHECKOV = "checkov"
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One mistake in a copy of the code.
-
-    :param path: the file; the mistake replaces ``right``, which is in it, by ``wrong``.
-    :param caught_by: the check that must find it.
-    :param folder: where that check looks, for checks of one folder.
-    :param says: part of what it must say.
-    """
-
-    name: str
-    path: str
-    right: str
-    wrong: str
-    caught_by: str
-    says: str
-    folder: str = ""
-
-
-def tested(name: str, path: str, right: str, wrong: str, says: str) -> Mutation:
-    """A mistake that the tests beside the file must catch."""
-    folder = path.rpartition("/")[0]
-    return Mutation(name, path, right, wrong, TESTS, says, folder)
-
+from .mutation import (
+    ACTIONS,
+    CHECKOV,
+    FORMAT,
+    SCHEMA,
+    STATES,
+    TESTS,
+    VERSIONS,
+    Mutation,
+    tested,
+)
+from .mutations_of_cluster import CLUSTER
 
 _REGISTRY = "modules/registry/main.tf"
 _LIFECYCLE = "modules/registry/lifecycle-policy.json"
@@ -476,4 +453,4 @@ REPOSITORY = (
     ),
 )
 
-MUTATIONS = (*WRITING, *RIGHTS, *DATA, *REPOSITORY)
+MUTATIONS = (*WRITING, *RIGHTS, *DATA, *REPOSITORY, *CLUSTER)

@@ -22,8 +22,9 @@ from delivery.infrastructure.schema import ProviderSchema
 from delivery.infrastructure.stub import serve
 from delivery.infrastructure.terraform import Terraform
 
-from . import mutations
-from .mutations import MUTATIONS, Mutation
+from . import mutation as kinds
+from .mutation import Mutation
+from .mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = Code(ROOT / "terraform")
@@ -51,6 +52,7 @@ def copy(tmp_path: Path) -> Code:
     """A copy of the repository's Terraform code, and of what it reads beside it."""
     ignored = shutil.ignore_patterns(".terraform*")
     shutil.copytree(CODE.root, tmp_path / "terraform", ignore=ignored)
+    shutil.copytree(ROOT / "monitoring", tmp_path / "monitoring")
     (tmp_path / ".github").mkdir()
     shutil.copy(ROOT / ".github/approvers.json", tmp_path / ".github")
     return Code(tmp_path / "terraform")
@@ -64,18 +66,18 @@ def found(
 ) -> list[str]:
     """What the mutation's check finds."""
     folder = code.root / mutation.folder
-    if mutation.caught_by == mutations.FORMAT:
+    if mutation.caught_by == kinds.FORMAT:
         return list(check.check_format(terraform, code))
-    if mutation.caught_by == mutations.VERSIONS:
+    if mutation.caught_by == kinds.VERSIONS:
         return list(check.check_pins(code, schemas, TERRAFORM_VERSION))
-    if mutation.caught_by == mutations.STATES:
+    if mutation.caught_by == kinds.STATES:
         return list(check.check_states(code))
-    if mutation.caught_by == mutations.ACTIONS:
+    if mutation.caught_by == kinds.ACTIONS:
         return list(check_actions(code))
-    if mutation.caught_by == mutations.CHECKOV:
+    if mutation.caught_by == kinds.CHECKOV:
         return check.check_policies([os.environ["CHECKOV"]], code, mutation.folder)
     wrong = list(check.check_schema(terraform, code, folder))
-    if mutation.caught_by == mutations.SCHEMA:
+    if mutation.caught_by == kinds.SCHEMA:
         return wrong
     assert not wrong, "a schema catches it before any test can"
     return list(check.run_tests(terraform, code, folder).problems)

@@ -9,7 +9,9 @@ module "environment" {
   one_nat_gateway = false
 
   node_type  = "m6i.large"
-  node_count = 3
+  node_zones = 3
+
+  nodes_per_zone = { min = 1, max = 3 }
 
   databases = {
     odoo = { instance_class = "db.m6g.large", storage_gb = 100 }
@@ -19,6 +21,7 @@ module "environment" {
   multi_az    = true
   backup_days = 35
   protected   = true
+  metrics_gb  = 50
   log_days    = 365
 
   domain             = var.domain

@@ -9,7 +9,9 @@ module "environment" {
   one_nat_gateway = true
 
   node_type  = "t3.large"
-  node_count = 2
+  node_zones = 2
+
+  nodes_per_zone = { min = 1, max = 2 }
 
   databases = {
     odoo = { instance_class = "db.t4g.medium", storage_gb = 20 }
@@ -19,6 +21,7 @@ module "environment" {
   multi_az    = false
   backup_days = 7
   protected   = false
+  metrics_gb  = 20
   log_days    = 30
 
   domain             = var.domain

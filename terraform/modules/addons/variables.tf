@@ -18,13 +18,13 @@ variable "vpc_id" {
   type        = string
 }
 
-variable "domain" {
-  description = "Domain whose zone holds the ingresses' hosts."
+variable "host" {
+  description = "Host of the environment; what external-dns writes is this name or below it."
   type        = string
 }
 
 variable "zone_id" {
-  description = "That zone."
+  description = "Zone that holds it."
   type        = string
 }
 

@@ -15,6 +15,7 @@ variables {
   region             = "ap-south-1"
   database_addresses = { odoo = "odoo.rds.example", gps = "gps.rds.example" }
   odoo_volume        = "fs-1::fsap-1"
+  archive_arn        = "arn:aws:s3:::tms-test-archive"
   deployer_group     = "tms-deployers"
   kms_key_arn        = "arn:aws:kms:ap-south-1:123456789012:key/test"
   role_path          = "/tms/test/"
@@ -102,5 +103,32 @@ run "pods_are_restricted" {
   assert {
     condition     = kubernetes_namespace_v1.this.metadata[0].labels["pod-security.kubernetes.io/enforce"] == "restricted"
     error_message = "A pod that asks for more than the manifests do is refused."
+  }
+}
+
+run "the_archive_is_written_by_one_account_and_emptied_by_none" {
+  command = plan
+
+  assert {
+    condition = module.archive_role.trust.Condition.StringEquals == {
+      "aws:RequestTag/eks-cluster-name"           = "tms-test"
+      "aws:RequestTag/kubernetes-namespace"       = "tms-test"
+      "aws:RequestTag/kubernetes-service-account" = "gps-ingestion-service"
+    }
+    error_message = "The service's account of the manifests assumes the role."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(module.archive_role.policy).Statement :
+      statement.Resource == ["arn:aws:s3:::tms-test-archive/gps/*"]
+      if contains(statement.Action, "s3:PutObject")
+    ])
+    error_message = "It writes below its own prefix."
+  }
+
+  assert {
+    condition     = !strcontains(module.archive_role.policy, "Delete")
+    error_message = "Nothing in the archive goes by the service's hand."
   }
 }

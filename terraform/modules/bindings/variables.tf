@@ -28,6 +28,11 @@ variable "secret_arns" {
   type        = map(string)
 }
 
+variable "archive_arn" {
+  description = "Bucket of what is kept for years."
+  type        = string
+}
+
 variable "deployer_group" {
   description = "Kubernetes group of the pipeline's role."
   type        = string

@@ -1,15 +1,36 @@
-# EKS's own add-ons, in versions that belong to the cluster's: `aws eks describe-addon-versions --kubernetes-version`
-# lists them. Change them together with `kubernetes_version`.
+# EKS's own add-ons, each in the version that AWS makes the default for the cluster's version of Kubernetes: one that
+# is written down here is withdrawn some day, and then nothing can be made from nothing. A plan shows when it changes.
 
 locals {
   addons = {
-    vpc-cni                = { version = "v1.20.4-eksbuild.2", before_nodes = true, service_account = "aws-node", role = module.network_role.arn }
-    kube-proxy             = { version = "v1.34.0-eksbuild.4", before_nodes = true, service_account = null, role = null }
-    eks-pod-identity-agent = { version = "v1.3.10-eksbuild.2", before_nodes = true, service_account = null, role = null }
-    coredns                = { version = "v1.12.3-eksbuild.1", before_nodes = false, service_account = null, role = null }
-    metrics-server         = { version = "v0.8.0-eksbuild.6", before_nodes = false, service_account = null, role = null }
-    aws-efs-csi-driver     = { version = "v2.1.13-eksbuild.1", before_nodes = false, service_account = "efs-csi-controller-sa", role = module.files_role.arn }
+    vpc-cni = {
+      before_nodes = true
+      identity     = { service_account = "aws-node", role_arn = module.network_role.arn }
+      # Without it nothing enforces a NetworkPolicy.
+      settings = { enableNetworkPolicy = "true" }
+    }
+    kube-proxy             = { before_nodes = true, identity = null, settings = null }
+    eks-pod-identity-agent = { before_nodes = true, identity = null, settings = null }
+    coredns                = { before_nodes = false, identity = null, settings = null }
+    metrics-server         = { before_nodes = false, identity = null, settings = null }
+    aws-ebs-csi-driver = {
+      before_nodes = false
+      identity     = { service_account = "ebs-csi-controller-sa", role_arn = module.volumes_role.arn }
+      settings     = null
+    }
+    aws-efs-csi-driver = {
+      before_nodes = false
+      identity     = { service_account = "efs-csi-controller-sa", role_arn = module.files_role.arn }
+      settings     = null
+    }
   }
+}
+
+data "aws_eks_addon_version" "this" {
+  for_each = local.addons
+
+  addon_name         = each.key
+  kubernetes_version = var.kubernetes_version
 }
 
 resource "aws_eks_addon" "before_nodes" {
@@ -17,15 +38,16 @@ resource "aws_eks_addon" "before_nodes" {
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
-  addon_version               = each.value.version
+  addon_version               = data.aws_eks_addon_version.this[each.key].version
+  configuration_values        = each.value.settings == null ? null : jsonencode(each.value.settings)
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 
   dynamic "pod_identity_association" {
-    for_each = each.value.role == null ? [] : [each.value]
+    for_each = each.value.identity[*]
 
     content {
-      role_arn        = pod_identity_association.value.role
+      role_arn        = pod_identity_association.value.role_arn
       service_account = pod_identity_association.value.service_account
     }
   }
@@ -36,15 +58,16 @@ resource "aws_eks_addon" "on_nodes" {
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
-  addon_version               = each.value.version
+  addon_version               = data.aws_eks_addon_version.this[each.key].version
+  configuration_values        = each.value.settings == null ? null : jsonencode(each.value.settings)
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 
   dynamic "pod_identity_association" {
-    for_each = each.value.role == null ? [] : [each.value]
+    for_each = each.value.identity[*]
 
     content {
-      role_arn        = pod_identity_association.value.role
+      role_arn        = pod_identity_association.value.role_arn
       service_account = pod_identity_association.value.service_account
     }
   }
@@ -73,6 +96,19 @@ module "files_role" {
   namespace                = "kube-system"
   service_account          = "efs-csi-controller-sa"
   managed_policy_arn       = "arn:aws:iam::aws:policy/service-role/AmazonEFSCSIDriverPolicy"
+  associated_by_addon      = true
+  role_path                = var.role_path
+  permissions_boundary_arn = var.permissions_boundary_arn
+}
+
+module "volumes_role" {
+  source = "../workload_role"
+
+  name                     = "volumes"
+  cluster_name             = var.name
+  namespace                = "kube-system"
+  service_account          = "ebs-csi-controller-sa"
+  managed_policy_arn       = "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
   associated_by_addon      = true
   role_path                = var.role_path
   permissions_boundary_arn = var.permissions_boundary_arn

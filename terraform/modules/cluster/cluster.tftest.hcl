@@ -7,13 +7,22 @@ mock_provider "aws" {
       certificate_authority = [{ data = "dGVzdA==" }]
     }
   }
+
+  mock_data "aws_eks_addon_version" {
+    defaults = { version = "v1.2.3-eksbuild.1" }
+  }
+
+  mock_data "aws_ssm_parameter" {
+    defaults = { value = "1.35.0-20260101" }
+  }
 }
 
 variables {
   name                     = "tms-test"
   subnet_ids               = ["subnet-a", "subnet-b", "subnet-c"]
   node_type                = "m6i.large"
-  node_count               = 3
+  node_zones               = 2
+  nodes_per_zone           = { min = 1, max = 3 }
   deletion_protection      = true
   administrator_arns       = ["arn:aws:iam::123456789012:role/tms-infrastructure-test"]
   deployer_arn             = "arn:aws:iam::123456789012:role/tms-deploy-test"
@@ -98,19 +107,51 @@ run "a_pod_does_not_reach_the_nodes_credentials" {
   }
 }
 
-run "every_addon_has_an_exact_version" {
+run "nodes_and_addons_are_of_the_clusters_version" {
   command = plan
 
   assert {
-    condition = alltrue([
-      for addon in merge(aws_eks_addon.before_nodes, aws_eks_addon.on_nodes) :
-      can(regex("^v[0-9.]+-eksbuild\\.[0-9]+$", addon.addon_version))
-    ])
+    condition     = alltrue([for version in data.aws_eks_addon_version.this : version.kubernetes_version == aws_eks_cluster.this.version])
+    error_message = "Add-ons are those of the cluster's version."
+  }
+
+  assert {
+    condition     = alltrue([for addon in merge(aws_eks_addon.before_nodes, aws_eks_addon.on_nodes) : addon.addon_version == "v1.2.3-eksbuild.1"])
     error_message = "An add-on without a version changes by itself."
   }
 
   assert {
-    condition     = contains(keys(aws_eks_addon.on_nodes), "aws-efs-csi-driver") && contains(keys(aws_eks_addon.on_nodes), "metrics-server")
-    error_message = "The claim needs EFS, the autoscalers need metrics."
+    condition = alltrue([
+      for group in aws_eks_node_group.this : group.version == aws_eks_cluster.this.version && group.release_version == "1.35.0-20260101"
+    ])
+    error_message = "Nodes are upgraded with the cluster, and get the current image."
+  }
+
+  assert {
+    condition     = length(setsubtract(["aws-efs-csi-driver", "aws-ebs-csi-driver", "metrics-server"], keys(aws_eks_addon.on_nodes))) == 0
+    error_message = "Odoo's claim needs EFS, Prometheus' EBS, the autoscalers metrics."
+  }
+}
+
+run "network_policies_are_enforced" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_eks_addon.before_nodes["vpc-cni"].configuration_values).enableNetworkPolicy == "true"
+    error_message = "A policy that nothing enforces lets everything through."
+  }
+}
+
+run "each_zone_scales_by_itself" {
+  command = plan
+
+  assert {
+    condition     = [for group in aws_eks_node_group.this : group.subnet_ids] == [toset(["subnet-a"]), toset(["subnet-b"])]
+    error_message = "A group of nodes is in one zone: a volume is too."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_eks_node_group.this : group.scaling_config[0].min_size == 1 && group.scaling_config[0].max_size == 3])
+    error_message = "The autoscaler chooses between the fewest and the most."
   }
 }

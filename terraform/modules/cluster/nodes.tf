@@ -46,13 +46,23 @@ resource "aws_launch_template" "node" {
   }
 }
 
+# AWS's current image for this version of Kubernetes: an apply brings security fixes to the nodes, one node at a time.
+data "aws_ssm_parameter" "node_release" {
+  name = "/aws/service/eks/optimized-ami/${var.kubernetes_version}/amazon-linux-2023/x86_64/standard/recommended/release_version"
+}
+
+# One group for each zone: a volume is in one zone, so the autoscaler must be able to ask for a node in that zone.
 resource "aws_eks_node_group" "this" {
+  count = var.node_zones
+
   cluster_name    = aws_eks_cluster.this.name
-  node_group_name = "general"
+  node_group_name = "zone-${count.index}"
   node_role_arn   = aws_iam_role.node.arn
-  subnet_ids      = var.subnet_ids
+  subnet_ids      = [var.subnet_ids[count.index]]
   ami_type        = "AL2023_x86_64_STANDARD"
   instance_types  = [var.node_type]
+  version         = aws_eks_cluster.this.version
+  release_version = nonsensitive(data.aws_ssm_parameter.node_release.value)
 
   launch_template {
     id      = aws_launch_template.node.id
@@ -60,9 +70,9 @@ resource "aws_eks_node_group" "this" {
   }
 
   scaling_config {
-    min_size     = var.node_count
-    desired_size = var.node_count
-    max_size     = var.node_count + 1
+    min_size     = var.nodes_per_zone.min
+    desired_size = var.nodes_per_zone.min
+    max_size     = var.nodes_per_zone.max
   }
 
   update_config {
@@ -71,6 +81,11 @@ resource "aws_eks_node_group" "this" {
 
   node_repair_config {
     enabled = true
+  }
+
+  lifecycle {
+    # The autoscaler's, after the beginning.
+    ignore_changes = [scaling_config[0].desired_size]
   }
 
   # Without the network's add-on no node gets ready.

@@ -4,9 +4,9 @@ variable "name" {
 }
 
 variable "kubernetes_version" {
-  description = "Minor version of Kubernetes; the add-ons' versions belong to it."
+  description = "Minor version of Kubernetes; nodes and EKS's add-ons follow it."
   type        = string
-  default     = "1.34"
+  default     = "1.35"
 }
 
 variable "subnet_ids" {
@@ -25,9 +25,14 @@ variable "node_type" {
   type        = string
 }
 
-variable "node_count" {
-  description = "How many nodes there are; an upgrade adds one while it lasts."
+variable "node_zones" {
+  description = "Zones that have nodes, two or three."
   type        = number
+}
+
+variable "nodes_per_zone" {
+  description = "Fewest and most nodes of each zone; the autoscaler chooses between."
+  type        = object({ min = number, max = number })
 }
 
 variable "deletion_protection" {

@@ -39,7 +39,8 @@ module "cluster" {
   name                     = local.name
   subnet_ids               = module.network.private_subnet_ids
   node_type                = var.node_type
-  node_count               = var.node_count
+  node_zones               = var.node_zones
+  nodes_per_zone           = var.nodes_per_zone
   deletion_protection      = var.protected
   administrator_arns       = concat([local.applier_arn], var.administrator_arns)
   deployer_arn             = local.deployer_arn
@@ -94,6 +95,7 @@ module "observability" {
   source = "../observability"
 
   name        = local.name
+  account     = local.account
   databases   = [for database in module.database : database.identifier]
   emails      = var.alarm_emails
   kms_key_arn = aws_kms_key.this.arn
@@ -106,12 +108,31 @@ module "addons" {
   region                   = local.region
   account                  = local.account
   vpc_id                   = module.network.vpc_id
-  domain                   = var.domain
+  host                     = local.odoo_host
   zone_id                  = data.aws_route53_zone.this.zone_id
   role_path                = local.role_path
   permissions_boundary_arn = local.boundary_arn
 
   depends_on = [module.cluster]
+}
+
+module "watch" {
+  source = "../watch"
+
+  cluster_name             = module.cluster.name
+  environment              = var.environment
+  region                   = local.region
+  alarm_topic_arn          = module.observability.alarm_topic_arn
+  heartbeat_topic_arn      = module.observability.heartbeat_topic_arn
+  metrics_gb               = var.metrics_gb
+  log_days                 = var.log_days
+  token_issuer             = module.cluster.token_issuer
+  kms_key_arn              = aws_kms_key.this.arn
+  role_path                = local.role_path
+  permissions_boundary_arn = local.boundary_arn
+
+  # The namespace that the rules are in is made by the bindings.
+  depends_on = [module.addons, module.bindings]
 }
 
 module "bindings" {
@@ -123,6 +144,7 @@ module "bindings" {
   database_addresses       = { for component, database in module.database : component => database.address }
   odoo_volume              = module.storage.odoo_volume
   secret_arns              = module.secrets.arns
+  archive_arn              = module.storage.archive_arn
   deployer_group           = local.deployer_group
   token_issuer             = module.cluster.token_issuer
   kms_key_arn              = aws_kms_key.this.arn

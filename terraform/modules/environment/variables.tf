@@ -38,9 +38,24 @@ variable "node_type" {
   type        = string
 }
 
-variable "node_count" {
-  description = "How many nodes there are."
+variable "node_zones" {
+  description = "Zones that have nodes, two or three."
   type        = number
+
+  validation {
+    condition     = contains([2, 3], var.node_zones)
+    error_message = "Nodes in one zone are gone with it, and there are subnets in three."
+  }
+}
+
+variable "nodes_per_zone" {
+  description = "Fewest and most nodes of each zone; the autoscaler chooses between."
+  type        = object({ min = number, max = number })
+
+  validation {
+    condition     = var.nodes_per_zone.min >= 1 && var.nodes_per_zone.max > var.nodes_per_zone.min
+    error_message = "Each zone keeps a node, for the volumes in it, and has room for more."
+  }
 }
 
 variable "databases" {
@@ -68,6 +83,11 @@ variable "protected" {
 
 variable "log_days" {
   description = "Days for which logs are kept."
+  type        = number
+}
+
+variable "metrics_gb" {
+  description = "Disk of Prometheus, in GB."
   type        = number
 }
 

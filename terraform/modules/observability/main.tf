@@ -5,6 +5,23 @@ resource "aws_sns_topic" "alarms" {
   kms_master_key_id = var.kms_key_arn
 }
 
+# CloudWatch and RDS write as services; Alertmanager does with a role of its own.
+resource "aws_sns_topic_policy" "alarms" {
+  arn = aws_sns_topic.alarms.arn
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "AlarmsOfThisAccount"
+      Effect    = "Allow"
+      Principal = { Service = ["cloudwatch.amazonaws.com", "events.rds.amazonaws.com"] }
+      Action    = "sns:Publish"
+      Resource  = aws_sns_topic.alarms.arn
+      Condition = { StringEquals = { "aws:SourceAccount" = var.account } }
+    }]
+  })
+}
+
 resource "aws_sns_topic_subscription" "email" {
   for_each = toset(var.emails)
 
@@ -68,10 +85,10 @@ resource "aws_db_event_subscription" "this" {
   event_categories = ["availability", "backup", "deletion", "failover", "failure", "low storage", "recovery"]
 }
 
-# Nodes are not added by themselves: a pod without a place waits until somebody adds one.
+# The autoscaler adds nodes up to a number; past it a pod without a place waits until somebody raises that.
 resource "aws_cloudwatch_metric_alarm" "unschedulable" {
   alarm_name          = "${var.name}-unschedulable-pods"
-  alarm_description   = "${var.name}: pods find no node for ten minutes; raise node_count"
+  alarm_description   = "${var.name}: pods find no node for ten minutes, and the autoscaler adds none: raise nodes_per_zone"
   namespace           = "AWS/EKS"
   metric_name         = "scheduler_pending_pods_UNSCHEDULABLE"
   dimensions          = { ClusterName = var.name }
@@ -83,4 +100,27 @@ resource "aws_cloudwatch_metric_alarm" "unschedulable" {
   treat_missing_data  = "missing"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+# Alertmanager writes here every few minutes, for nobody to read. Silence means that alerts reach nobody.
+resource "aws_sns_topic" "heartbeat" {
+  name              = "${var.name}-heartbeat"
+  kms_master_key_id = var.kms_key_arn
+}
+
+resource "aws_cloudwatch_metric_alarm" "heartbeat" {
+  alarm_name          = "${var.name}-alerting-is-silent"
+  alarm_description   = "${var.name}: Prometheus or Alertmanager has not been heard of for a quarter of an hour; alerts reach nobody"
+  namespace           = "AWS/SNS"
+  metric_name         = "NumberOfMessagesPublished"
+  dimensions          = { TopicName = aws_sns_topic.heartbeat.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  # A topic that nobody writes to has no figures at all.
+  treat_missing_data = "breaching"
+  alarm_actions      = [aws_sns_topic.alarms.arn]
+  ok_actions         = [aws_sns_topic.alarms.arn]
 }

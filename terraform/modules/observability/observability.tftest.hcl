@@ -1,9 +1,14 @@
 mock_provider "aws" {
   override_during = plan
+
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:ap-south-1:123456789012:tms-test" }
+  }
 }
 
 variables {
   name        = "tms-test"
+  account     = "123456789012"
   databases   = ["tms-test-odoo", "tms-test-gps"]
   emails      = ["oncall@tms.example"]
   kms_key_arn = "arn:aws:kms:ap-south-1:123456789012:key/test"
@@ -33,4 +38,36 @@ run "an_alarm_reaches_somebody" {
   }
 
   expect_failures = [var.emails]
+}
+
+run "a_dead_alertmanager_is_missed" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.heartbeat.dimensions.TopicName == aws_sns_topic.heartbeat.name &&
+      aws_cloudwatch_metric_alarm.heartbeat.comparison_operator == "LessThanThreshold" &&
+      aws_cloudwatch_metric_alarm.heartbeat.treat_missing_data == "breaching"
+    )
+    error_message = "A heartbeat that ends raises the alarm."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.heartbeat.alarm_actions) == 1
+    error_message = "Somebody is told."
+  }
+}
+
+run "messages_are_encrypted_and_written_by_this_account" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for topic in [aws_sns_topic.alarms, aws_sns_topic.heartbeat] : topic.kms_master_key_id == var.kms_key_arn])
+    error_message = "Messages are encrypted with a key of ours."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sns_topic_policy.alarms.policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
+    error_message = "A service writes for this account alone."
+  }
 }

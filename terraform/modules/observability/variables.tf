@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "account" {
+  description = "AWS account whose services may write to the topic."
+  type        = string
+}
+
 variable "databases" {
   description = "Names of the database instances to watch."
   type        = list(string)

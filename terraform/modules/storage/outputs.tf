@@ -7,3 +7,8 @@ output "bucket_names" {
   description = "Buckets, by purpose."
   value       = { attachments = module.attachments.name, archive = module.archive.name }
 }
+
+output "archive_arn" {
+  description = "Bucket of what is kept for years."
+  value       = module.archive.arn
+}

@@ -9,7 +9,7 @@ import kubernetes_validate
 from delivery.pipeline.render import KubernetesObject, name_of
 
 #: The minor version of the clusters on EKS.
-KUBERNETES_VERSION = "1.34"
+KUBERNETES_VERSION = "1.35"
 #: Kinds of operators, of which only a cluster that runs the operator has the schema.
 CUSTOM_KINDS = frozenset(
     {

@@ -83,9 +83,22 @@ def test_the_cluster_binds_the_names_of_the_overlays() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_certificate_covers_the_hosts_of_the_ingresses(environment: str) -> None:
-    hosts = set(re.findall(r"value: (\S+\.tms\.example)", manifests(environment)))
+    text = manifests(environment)
+    hosts = set(re.findall(r"host\n +value: (\S+\.tms\.example)", text))
     tests = code(f"envs/{environment}/tests/{environment}.tftest.hcl")
     assert hosts and all(f'"https://{host}"' in tests for host in hosts)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_external_dns_may_write_every_name_of_the_environment(environment: str) -> None:
+    """Its role and its filter know the environment's host and what is below it."""
+    names = set(re.findall(r"value: (\S+\.tms\.example)", manifests(environment)))
+    assert f"trackers.{environment}.tms.example" in names
+    host = f"{environment}.tms.example"
+    assert all(name == host or name.endswith(f".{host}") for name in names)
+    assert "domainFilters  = [var.host]" in code("modules/addons/main.tf")
+    made = code("modules/environment/names.tf")
+    assert 'odoo_host = "${var.environment}.${var.domain}"' in made
 
 
 def test_every_variable_the_workflows_read_is_set() -> None:

@@ -10,20 +10,15 @@ from typing import Any
 import pytest
 from lupa.luajit21 import LuaRuntime
 
-LOGS = Path(__file__).resolve().parents[4] / "monitoring" / "logs"
+ROOT = Path(__file__).resolve().parents[4]
+LOGS = ROOT / "monitoring" / "logs"
 NAME = "tms-production"
-
-
-def on_one_line() -> str:
-    """The script as the add-on gets it."""
-    lines = (line.strip() for line in (LOGS / "redact.lua").read_text().splitlines())
-    return " ".join(line for line in lines if line and not line.startswith("--"))
 
 
 def shipped(record: dict[str, Any]) -> dict[str, Any]:
     """What becomes of a record."""
     lua = LuaRuntime(unpack_returned_tuples=True)
-    lua.execute(on_one_line())
+    lua.execute((LOGS / "redact.lua").read_text())
     status, timestamp, made = lua.globals().redact(
         "application.x", 12.5, lua.table_from(record, recursive=True)
     )
@@ -82,17 +77,32 @@ def test_what_is_no_secret_is_left_as_it_is() -> None:
     assert shipped(record) == record
 
 
+def settings(file: str) -> dict[str, str]:
+    """What a part of Fluent Bit's configuration says, the last word of each key."""
+    text = (LOGS / file).read_text()
+    return dict(re.findall(r"^ +(\S+) +(\S.*)$", text, re.M))
+
+
 def test_only_the_logs_of_our_pods_are_taken() -> None:
-    configuration = (LOGS / "application-log.conf").read_text()
-    (path,) = re.findall(r"^\s+Path\s+(\S+)$", configuration, re.M)
+    path = settings("inputs.conf")["Path"]
     folder = "/var/log/containers"
     assert fnmatch.fnmatch(f"{folder}/tms-odoo-7c9-x1_{NAME}_odoo-1f.log", path)
     assert not fnmatch.fnmatch(f"{folder}/coredns-1_kube-system_coredns-2e.log", path)
 
 
-def test_records_are_cleaned_before_they_leave() -> None:
-    configuration = (LOGS / "application-log.conf").read_text()
-    assert configuration.count("REDACT\n") == 1
-    assert configuration.index("code                REDACT") < configuration.index(
-        "[OUTPUT]"
-    )
+def test_every_record_is_cleaned_before_it_leaves() -> None:
+    filtered = settings("filters.conf")
+    assert (filtered["Name"], filtered["call"]) == ("lua", "redact")
+    assert filtered["script"] == "/fluent-bit/scripts/redact.lua"
+    tag = settings("inputs.conf")["Tag"]
+    assert filtered["Match"] == settings("outputs.conf")["Match"] == tag
+
+
+def test_fluent_bit_has_what_its_configuration_names() -> None:
+    """The chart mounts scripts in one folder; Terraform sets the variables."""
+    module = (ROOT / "terraform/modules/watch/logs.tf").read_text()
+    for name in re.findall(r"\$\{(\w+)\}", (LOGS / "outputs.conf").read_text()):
+        assert f'{{ name = "{name}", ' in module
+    assert '"redact.lua" = file(' in module
+    mounted = re.findall(r'mountPath = "([^"]+)"', module)
+    assert any(settings("inputs.conf")["DB"].startswith(path) for path in mounted)
