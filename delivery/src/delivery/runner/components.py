@@ -42,7 +42,7 @@ ODOO = Component(
     workflow="pl-odoo-001.yml",
     service="tms-odoo",
     port="http",
-    ready="/web/health",
+    ready="/tms/ready",
     url_variable="STAGING_ODOO_URL",
 )
 COMPONENTS = (GPS, ODOO)

@@ -25,6 +25,7 @@ ENVIRONMENTS = ("staging", "production")
 # Both environments must fit a machine of two cores, databases included.
 WHOLE_BUDGET_M = 1500
 DATABASES_M = 2 * 100
+HEALTH_CHECK = "alb.ingress.kubernetes.io/healthcheck-path"
 
 
 @cache
@@ -132,3 +133,30 @@ def test_cloud_objects_point_at_what_the_overlay_deploys(
             paths = item["spec"]["rules"][0]["http"]["paths"]
             backends = {path["backend"]["service"]["name"] for path in paths}
             assert {("Service", name) for name in backends} <= names
+
+
+@pytest.mark.parametrize(("component", "environment"), OVERLAYS)
+def test_the_load_balancer_asks_what_the_cluster_asks(
+    component: str, environment: str
+) -> None:
+    """One that only asks who is alive sends requests to a pod that cannot answer."""
+    services = {
+        name_of(item): item["spec"]["selector"].items()
+        for item in overlay(component, environment)
+        if item["kind"] == "Service"
+    }
+    pods = [
+        item["spec"]["template"]
+        for item in workloads(list(overlay(component, environment)))
+    ]
+    (ingress,) = (
+        item
+        for item in overlay(component, f"cloud/{environment}")
+        if item["kind"] == "Ingress"
+    )
+    asked = ingress["metadata"]["annotations"][HEALTH_CHECK]
+    for path in ingress["spec"]["rules"][0]["http"]["paths"]:
+        selector = services[path["backend"]["service"]["name"]]
+        (pod,) = (pod for pod in pods if selector <= pod["metadata"]["labels"].items())
+        ready = pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"]
+        assert asked == ready
