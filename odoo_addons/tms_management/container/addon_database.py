@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import json
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
+from addon_fields import Fields, lacking, named, stored_fields
 from launch_settings import DatabaseAhead, DatabaseAway, LaunchError, Settings
 from passlib.context import CryptContext
 
 ADDON = "tms_management"
 REVISION_PARAMETER = f"{ADDON}.image_revision"
+SCHEMA_PARAMETER = f"{ADDON}.image_schema"
+REVISIONS_KEPT = 20
 REPORT_URL_PARAMETER = "report.url"
 SERVER_DATABASE = "postgres"
 
@@ -20,12 +24,28 @@ Version = tuple[int, ...]
 
 
 @dataclass(frozen=True)
+class Image:
+    """The addon as an image carries it; two of one version may differ in ``fields``."""
+
+    version: Version
+    revision: str
+    fields: Fields
+
+
+@dataclass(frozen=True)
 class Installed:
-    """What a database says about the addon; ``version`` is None where it is not in."""
+    """What a database says about the addon; ``version`` is None where it is not in.
+
+    ``revision`` is the last whose migration ended. ``revisions`` are those whose
+    migration ended at this very version, the last first, and ``fields`` what the last
+    of them stored: None where no migration has recorded any.
+    """
 
     version: Version | None
     settled: bool = True
     revision: str | None = None
+    revisions: tuple[str, ...] = ()
+    fields: Fields | None = None
 
 
 def parse_version(text: str) -> Version:
@@ -39,12 +59,15 @@ def parse_version(text: str) -> Version:
         raise LaunchError(f"{text!r} is not a version such as 18.0.1.0.0") from None
 
 
-def image_version(settings: Settings) -> Version:
-    """The addon's version in this image, with Odoo's series in front."""
-    manifest = ast.literal_eval(
-        (settings.addons / ADDON / "__manifest__.py").read_text(encoding="utf-8")
+def read_image(settings: Settings) -> Image:
+    """The addon in this image; its version has Odoo's series in front."""
+    addon = settings.addons / ADDON
+    manifest = ast.literal_eval((addon / "__manifest__.py").read_text(encoding="utf-8"))
+    return Image(
+        parse_version(f"{_series(settings)}.{manifest['version']}"),
+        settings.revision,
+        stored_fields(addon),
     )
-    return parse_version(f"{_series(settings)}.{manifest['version']}")
 
 
 def _series(settings: Settings) -> str:
@@ -60,45 +83,82 @@ def _series(settings: Settings) -> str:
     raise LaunchError(f"{settings.odoo_home} holds no Odoo: build the image again")
 
 
-def compare(image: Version, installed: Installed) -> str:
+def lost_fields(image: Image, installed: Installed) -> list[str]:
+    """Stored fields that an update from this image would take out of the database.
+
+    None where the version differs: a release that removes a field on purpose raises
+    it, and then the versions alone tell which of the two is newer.
+    """
+    if installed.version != image.version or installed.fields is None:
+        return []
+    return lacking(image.fields, installed.fields)
+
+
+def compare(image: Image, installed: Installed) -> str:
     """``missing``, ``behind``, ``current`` or ``ahead``, of the database.
 
     An update that was cut off leaves it behind: the next migration does it again.
     """
     if installed.version is None:
         return "missing"
-    if installed.version > image:
+    if installed.version > image.version or lost_fields(image, installed):
         return "ahead"
-    done = installed.settled and installed.version == image
+    done = installed.settled and installed.version == image.version
     return "current" if done else "behind"
 
 
-def serving_state(image: Version, installed: Installed) -> str:
-    """What ``compare`` answers, but ``behind`` until a migration wrote down its end.
+def serving_state(image: Image, installed: Installed) -> str:
+    """What ``compare`` answers, but ``behind`` until the image's migration has ended.
 
-    A new database has the schema a moment before it has the administrator's password.
+    Views and data follow the commit, and a new database has the schema a moment before
+    it has the administrator's password. One that was there before may come back.
     """
     state = compare(image, installed)
-    unfinished = state == "current" and installed.revision is None
-    return "behind" if unfinished else state
+    waits = state == "current" and image.revision not in installed.revisions
+    return "behind" if waits else state
 
 
-def migration(image: Version, installed: Installed, revision: str) -> str | None:
+def migration(image: Image, installed: Installed) -> str | None:
     """The option that brings the database to the image: ``-i``, ``-u`` or None.
 
     :raises DatabaseAhead: the database is past the image, and Odoo cannot go back
     """
     state = compare(image, installed)
+    lost = lost_fields(image, installed)
+    if lost:
+        raise DatabaseAhead(
+            f"the database stores {named(lost)}, which this image lacks or has with "
+            "another type, so that an update would drop the data: deploy an image at "
+            "least as new; a release that removes or retypes a stored field on purpose "
+            f"raises the version in __manifest__.py, here {dotted(image.version)}"
+        )
     if state == "ahead":
         raise DatabaseAhead(
             f"the database has version {dotted(installed.version)} of the addon, this "
-            f"image carries {dotted(image)}: deploy an image at least as new"
+            f"image carries {dotted(image.version)}: deploy an image at least as new"
         )
     if state == "missing":
         return "-i"
-    if state == "current" and installed.revision == revision:
+    if state == "current" and installed.revision == image.revision:
         return None
     return "-u"
+
+
+def report(image: Image, installed: Installed | None) -> dict[str, str | None]:
+    """What ``schema`` prints: both versions, and the state of the database.
+
+    None stands for a database that could not be asked.
+    """
+    if installed is None:
+        return {"image": dotted(image.version), "database": None, "state": "unknown"}
+    lost = lost_fields(image, installed)
+    extra = f" with {named(lost)}" if lost else ""
+    version = dotted(installed.version)
+    return {
+        "image": dotted(image.version),
+        "database": f"{version}{extra}" if version else None,
+        "state": serving_state(image, installed),
+    }
 
 
 def dotted(version: Version | None) -> str | None:
@@ -152,32 +212,56 @@ def read_installed(settings: Settings) -> Installed:
         if row is None or row[1] is None or row[0] == "uninstalled":
             return Installed(version=None)
         cursor.execute(
-            "SELECT value FROM ir_config_parameter WHERE key = %s",
-            [REVISION_PARAMETER],
+            "SELECT key, value FROM ir_config_parameter WHERE key IN (%s, %s)",
+            [REVISION_PARAMETER, SCHEMA_PARAMETER],
         )
-        recorded = cursor.fetchone()
-        return Installed(
-            version=parse_version(row[1]),
-            settled=row[0] == "installed",
-            revision=recorded[0] if recorded else None,
-        )
+        return _installed(*row, recorded=dict(cursor.fetchall()))
 
 
-def record(settings: Settings, new_database: bool) -> None:
+def _installed(state: str, version: str, recorded: dict[str, str]) -> Installed:
+    """From the row of the module and what migrations have recorded."""
+    schema = json.loads(recorded.get(SCHEMA_PARAMETER, "{}"))
+    # What was recorded at another version says nothing of this one.
+    valid = schema.get("version") == version
+    return Installed(
+        version=parse_version(version),
+        settled=state == "installed",
+        revision=recorded.get(REVISION_PARAMETER),
+        revisions=tuple(schema["revisions"]) if valid else (),
+        fields=schema["fields"] if valid else None,
+    )
+
+
+def _schema_record(image: Image, before: Installed) -> str:
+    """What a migration from ``before`` leaves for the images to come, as JSON."""
+    earlier = before.revisions if before.version == image.version else ()
+    others = [revision for revision in earlier if revision != image.revision]
+    document = {
+        "version": dotted(image.version),
+        "revisions": [image.revision, *others][:REVISIONS_KEPT],
+        "fields": image.fields,
+    }
+    return json.dumps(document)
+
+
+def record(settings: Settings, image: Image, before: Installed) -> None:
     """Write down which image the database follows, and close the door of a new one.
 
     A new database answers to admin/admin until the mounted password is set.
     """
     with closing(connect(settings, settings.db_name)) as connection:
         cursor = connection.cursor()
-        if new_database:
+        if before.revision is None:
             hashed = CryptContext(schemes=["pbkdf2_sha512"]).hash(
                 settings.admin_password
             )
             cursor.execute(
                 "UPDATE res_users SET password = %s WHERE login = 'admin'", [hashed]
             )
-        parameters = {REVISION_PARAMETER: settings.revision}
+        parameters = {
+            REVISION_PARAMETER: image.revision,
+            SCHEMA_PARAMETER: _schema_record(image, before),
+        }
         if settings.report_url:
             parameters[REPORT_URL_PARAMETER] = settings.report_url
         cursor.executemany(

@@ -28,9 +28,9 @@ def run_folder(environment: Mapping[str, str]) -> Path:
 class Settings:
     """What a container is told by its environment.
 
-    ``revision`` names the commit the image was built from: views and data follow it,
-    while the schema follows the addon's version. ``report_url`` is where the program
-    that prints reports gets their style sheets; empty, it asks the server that prints.
+    ``revision`` names the commit the image was built from. ``report_url`` is where the
+    program that prints reports gets their style sheets; empty, it asks the server that
+    prints.
     """
 
     odoo_home: Path

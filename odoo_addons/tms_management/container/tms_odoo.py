@@ -29,11 +29,11 @@ from addon_database import (
     compare,
     connect,
     dotted,
-    image_version,
     migration,
+    read_image,
     read_installed,
     record,
-    serving_state,
+    report,
 )
 from launch_settings import (
     DatabaseAhead,
@@ -113,12 +113,12 @@ def migrate(settings: Settings) -> None:
 
     :raises LaunchError: the database is past the image, or the update did not settle
     """
-    image = image_version(settings)
+    image = read_image(settings)
     with closing(connect(settings, SERVER_DATABASE)) as server:
         # Held by the session: it goes with this process, however that ends.
         server.cursor().execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
         before = read_installed(settings)
-        option = migration(image, before, settings.revision)
+        option = migration(image, before)
         if option is not None:
             config = write_configuration(settings, "migrate")
             command = command_line(settings, "migrate", config)
@@ -130,8 +130,10 @@ def migrate(settings: Settings) -> None:
                     f"after the update the database is {after}, not current: "
                     "the log above says which module failed"
                 )
-        record(settings, new_database=before.revision is None)
-    print(f"database {settings.db_name} is at {dotted(image)}, {settings.revision}")
+        record(settings, image, before)
+    print(
+        f"database {settings.db_name} is at {dotted(image.version)}, {image.revision}"
+    )
 
 
 def _read_patiently(settings: Settings, patient: bool) -> Installed | None:
@@ -152,24 +154,19 @@ def schema(
 ) -> int:
     """Print the database's state as JSON; with ``wait_s``, wait until pods may start.
 
-    A newer database serves too: a pod of the old version that is rescheduled while a
-    deployment runs must come back.
+    That is when the migration of their own revision has ended. A newer database serves
+    too: an old pod that is rescheduled while a deployment runs must come back.
     """
-    image = image_version(settings)
+    image = read_image(settings)
     deadline = clock() + wait_s
     while True:
-        installed = _read_patiently(settings, clock() < deadline)
-        state = "unknown" if installed is None else serving_state(image, installed)
-        if not wait_s or state in ("current", "ahead") or clock() >= deadline:
+        found = report(image, _read_patiently(settings, clock() < deadline))
+        serves = found["state"] in ("current", "ahead")
+        if not wait_s or serves or clock() >= deadline:
             break
         sleep(POLL_S)
-    report = {
-        "image": dotted(image),
-        "database": dotted(installed.version) if installed else None,
-        "state": state,
-    }
-    print(json.dumps(report), flush=True)
-    return 1 if wait_s and state not in ("current", "ahead") else 0
+    print(json.dumps(found), flush=True)
+    return 1 if wait_s and not serves else 0
 
 
 def port_of_role(environment: Mapping[str, str]) -> int:

@@ -1,6 +1,8 @@
 from . import (
     test_compat,
     test_container,
+    test_container_fields,
+    test_container_schema,
     test_demo,
     test_gps_batch,
     test_gps_endpoint,
