@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from delivery.pipeline.render import WORKLOADS, KubernetesObject
+from delivery.pipeline.render import MIGRATION, WORKLOADS, KubernetesObject
 
 WITH_PODS = (*WORKLOADS, "Job", "CronJob")
 
@@ -36,6 +36,16 @@ class Deployed:
     def pods(self) -> list[KubernetesObject]:
         """What makes pods."""
         return [item for item in self.objects if item["kind"] in WITH_PODS]
+
+    @property
+    def migrations(self) -> list[KubernetesObject]:
+        """The Jobs that bring a database to the image."""
+        return [
+            item
+            for item in self.pods
+            if item["kind"] == "Job"
+            and MIGRATION.items() <= item["metadata"].get("labels", {}).items()
+        ]
 
     @property
     def workloads(self) -> list[KubernetesObject]:

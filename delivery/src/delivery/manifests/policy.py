@@ -211,6 +211,37 @@ def can_be_drained(deployed: Deployed) -> Iterator[str]:
             yield f"{name_of(budget)}: no pod has its labels"
 
 
+def migrations_fit(deployed: Deployed) -> Iterator[str]:
+    """A migration ends before the pods that wait for it give up, and those before
+    their Deployment does: a slow migration is no failed deployment.
+    """
+    for job in deployed.migrations:
+        limit = job["spec"].get("activeDeadlineSeconds")
+        if limit is None:
+            yield f"{name_of(job)}: has no activeDeadlineSeconds"
+            continue
+        for item in deployed.workloads:
+            waits = _schema_wait_s(item)
+            progress = item["spec"].get("progressDeadlineSeconds", 600)
+            if waits is None:
+                yield f"{name_of(item)}: no init container waits for the schema"
+            elif not limit < waits < progress:
+                yield (
+                    f"{name_of(item)}: the migration may take {limit} s, its pods wait "
+                    f"{waits:.0f} s for it, and it gives up after {progress} s: each "
+                    "must be more than the one before"
+                )
+
+
+def _schema_wait_s(item: KubernetesObject) -> float | None:
+    """How long pods wait for their schema; None where they do not."""
+    for box in pod_spec(item).get("initContainers", []):
+        match box.get("args"):
+            case ["schema", "--wait-s", seconds]:
+                return float(seconds)
+    return None
+
+
 RULES: dict[str, Judge] = {
     "namespace": in_its_namespace,
     "non-root": not_root,
@@ -225,6 +256,7 @@ RULES: dict[str, Judge] = {
     "disruption-budget": can_be_drained,
     "service-ports": services_lead_somewhere,
     "network-policy": admitted,
+    "migration-deadlines": migrations_fit,
 }
 
 

@@ -19,6 +19,18 @@ def _job(deployed: Deployed) -> Object:
     return pod_spec(next(item for item in deployed.pods if item["kind"] == "Job"))
 
 
+def _migration_may_take(seconds: int) -> Spoil:
+    return lambda deployed: deployed.migrations[0]["spec"].update(
+        activeDeadlineSeconds=seconds
+    )
+
+
+def _waits_for(*arguments: str) -> Spoil:
+    return lambda deployed: _pod(deployed)["initContainers"][0].update(
+        args=[*arguments]
+    )
+
+
 def _box(deployed: Deployed) -> Object:
     box: Object = _pod(deployed)["containers"][0]
     return box
@@ -296,5 +308,27 @@ TWINS: tuple[tuple[str, str, Spoil], ...] = (
         "network-policy",
         "a port that nothing leads to",
         lambda d: _admitted(d).append({"protocol": "TCP", "port": 22}),
+    ),
+    ("migration-deadlines", "longer than its pods wait", _migration_may_take(960)),
+    (
+        "migration-deadlines",
+        "takes as long as it likes",
+        lambda d: d.migrations[0]["spec"].pop("activeDeadlineSeconds"),
+    ),
+    (
+        "migration-deadlines",
+        "pods wait longer than their Deployment",
+        _waits_for("schema", "--wait-s", "1200"),
+    ),
+    (
+        "migration-deadlines",
+        "the default of Kubernetes",
+        lambda d: d.workloads[0]["spec"].pop("progressDeadlineSeconds"),
+    ),
+    ("migration-deadlines", "pods look once", _waits_for("schema")),
+    (
+        "migration-deadlines",
+        "pods do not wait",
+        lambda d: _pod(d).pop("initContainers"),
     ),
 )

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from delivery.pipeline.process import run
 from delivery.pipeline.render import (
     KubernetesObject,
     application,
+    migration_job,
     name_of,
     render,
     workloads,
@@ -25,6 +27,8 @@ ENVIRONMENTS = ("staging", "production")
 # Both environments must fit a machine of two cores, databases included.
 WHOLE_BUDGET_M = 1500
 DATABASES_M = 2 * 100
+# Tools, logins, the question about the schema, and what is applied.
+OTHER_STEPS_MIN = 15
 HEALTH_CHECK = "alb.ingress.kubernetes.io/healthcheck-path"
 
 
@@ -58,6 +62,22 @@ def most_pods(item: KubernetesObject) -> int:
     return int(item["spec"]["replicas"]) + int(rolling.get("maxSurge", 0))
 
 
+def deploying(environment: str) -> dict[str, Any]:
+    """The job that deploys to an environment."""
+    workflow = ROOT / ".github" / "workflows" / f"deploy-{environment}.yml"
+    job: dict[str, Any] = yaml.safe_load(workflow.read_text())["jobs"]["deploy"]
+    return job
+
+
+def waits_s(job: dict[str, Any]) -> tuple[float, float]:
+    """How long a deployment waits for its migration, and for every workload."""
+    said = [step.get("run", "") for step in job["steps"]]
+    waits = [line for line in said if line.startswith("pipeline-step wait ")]
+    first, second = (float(line.split("--timeout-s ")[1].split()[0]) for line in waits)
+    assert "--migration-only" in waits[0]
+    return first, second
+
+
 def test_both_environments_fit_two_cores_while_both_are_deployed() -> None:
     asked = sum(
         most_pods(item) * pod_millicores(item)
@@ -78,13 +98,21 @@ def test_an_overlay_is_one_application_in_its_namespace(
 
 
 @pytest.mark.parametrize(("component", "environment"), OVERLAYS)
-def test_pods_wait_for_their_schema(component: str, environment: str) -> None:
-    for item in workloads(list(overlay(component, environment))):
-        spec = item["spec"]["template"]["spec"]
-        (first,) = spec["initContainers"]
-        assert first["args"][0] == "schema"
-        deadline = item["spec"]["progressDeadlineSeconds"]
-        assert float(first["args"][-1]) < deadline, "its own message comes first"
+def test_the_pipeline_waits_as_long_as_a_migration_may_take(
+    component: str, environment: str
+) -> None:
+    job = migration_job(list(overlay(component, environment)))
+    migration_s, _everything_s = waits_s(deploying(environment))
+    assert migration_s > job["spec"]["activeDeadlineSeconds"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_deployments_job_has_time_for_all_its_waits(environment: str) -> None:
+    job = deploying(environment)
+    steps_min = sum(step.get("timeout-minutes", 0) for step in job["steps"])
+    assert (
+        steps_min + sum(waits_s(job)) / 60 + OTHER_STEPS_MIN <= job["timeout-minutes"]
+    )
 
 
 @pytest.mark.parametrize(("component", "environment"), OVERLAYS)
