@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,18 +126,21 @@ def ecr_scan(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     emulated: bool = False,
+    since: dt.datetime | None = None,
 ) -> Scan:
     """Wait for the registry's scan of ``digest`` and read every page of it.
 
+    :param since: a scan that was complete before is an earlier one's result, which the
+        registry shows until the new one ends. An emulator's times mean nothing.
     :raises DeliveryError: it failed, did not end in ``timeout_s``, or lost findings
     """
     deadline = clock() + timeout_s
     while True:
         first = _parsed(_page(repository, digest, "", runner))
         status = first.get("imageScanStatus", {}).get("status", "PENDING")
-        if status in _FINISHED:
+        if status in _FINISHED and (emulated or not _earlier(first, since)):
             break
-        if status not in _RUNNING:
+        if status not in _RUNNING | _FINISHED:
             raise DeliveryError(
                 "scan-failed", f"the scan of {digest} ended as {status}"
             )
@@ -163,6 +167,22 @@ def ecr_scan(
         "the registry's API is emulated, its findings are invented" if emulated else ""
     )
     return Scan("ECR", tuple(findings), checked=not emulated, why=why)
+
+
+def _earlier(page: Mapping[str, Any], since: dt.datetime | None) -> bool:
+    """Whether the result is of a scan before ``since``, or of nobody knows when.
+
+    A continuous scan (ACTIVE) is never complete, and always of now.
+    """
+    if since is None or page["imageScanStatus"]["status"] != "COMPLETE":
+        return False
+    completed = page.get("imageScanFindings", {}).get("imageScanCompletedAt")
+    if completed is None:
+        return True
+    # One version of the AWS CLI prints seconds, the other ISO 8601.
+    if isinstance(completed, int | float):
+        return dt.datetime.fromtimestamp(completed, dt.UTC) < since
+    return dt.datetime.fromisoformat(completed) < since
 
 
 def _parsed(result: Result) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def _gate(options: argparse.Namespace) -> int:
             time.monotonic,
             time.sleep,
             emulated=image_gate.is_emulated(os.environ),
+            since=options.since,
         )
         scans.append(scan)
     if options.local_image:
@@ -123,6 +124,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     gate.add_argument("--digest", default="", help="read the registry's scan of it")
     gate.add_argument("--local-image", default="", help="scan it with Trivy")
     gate.add_argument("--allow-list", type=Path, required=True)
+    gate.add_argument(
+        "--since",
+        type=dt.datetime.fromisoformat,
+        help="when the scan was started; an earlier result does not count",
+    )
     timeout_s = float(os.environ.get("SCAN_TIMEOUT_S", "900"))
     gate.add_argument("--timeout-s", type=float, default=timeout_s)
     gate.set_defaults(run=_gate)

@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -24,7 +25,14 @@ SHELL = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")
 def _retry(options: argparse.Namespace) -> int:
     policy = Policy.of_job(os.environ, options.attempts)
     command = [*SHELL, options.script]
-    return retry(command, stream, policy, time.sleep, print, options.accept).code
+    # Machines' clocks differ a little.
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+    result = retry(command, stream, policy, time.sleep, print, options.accept)
+    if options.accept:
+        if re.search(options.accept, result.text):
+            since -= dt.timedelta(hours=24)
+        set_outputs({"since": since.isoformat()})
+    return result.code
 
 
 def _settle(options: argparse.Namespace) -> int:
@@ -195,8 +203,12 @@ def _record(options: argparse.Namespace) -> int:
 def _deployed(options: argparse.Namespace) -> int:
     log = releases.release_log(os.environ)
     last = releases.last_success(log, options.component, options.environment)
-    set_outputs({"digest": last.digest if last else ""})
-    print(f"{options.environment} runs {last.digest if last else 'nothing yet'}")
+    found = (last.digest, last.commit) if last else ("", "")
+    set_outputs(dict(zip(("digest", "commit"), found, strict=True)))
+    if last is None:
+        print(f"::notice::nothing of {options.component} was ever deployed")
+        return 0
+    print(f"{options.environment} runs {last.digest}")
     return 0
 
 
@@ -230,7 +242,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add this module's steps to the command line."""
     again = commands.add_parser("retry", help="run a script, retry transport failures")
     again.add_argument("--attempts", type=int, default=4)
-    again.add_argument("--accept", default="", help="failure that counts as success")
+    again.add_argument(
+        "--accept",
+        default="",
+        help="failure that counts as success; `since` is then a day ago",
+    )
     again.add_argument("script")
     again.set_defaults(run=_retry)
     settle = commands.add_parser("settle", help="run a gate, settle NOT CHECKED")

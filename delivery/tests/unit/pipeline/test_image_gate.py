@@ -137,6 +137,32 @@ def test_waits_for_the_scan_and_asks_by_digest(answers: Answers, clock: Clock) -
     assert f"imageDigest={DIGEST}" in answers.calls[0][0]
 
 
+SINCE = dt.datetime(2026, 11, 24, 9, tzinfo=dt.UTC)
+
+
+def completed(moment: object) -> dict[str, Any]:
+    return page(imageScanFindings={"imageScanCompletedAt": moment})
+
+
+@pytest.mark.parametrize("earlier", ["2026-11-23T08:00:00+00:00", 1.0, None])
+@pytest.mark.parametrize("fresh", ["2026-11-24T09:01:00+00:00", 4e9])
+def test_an_earlier_scans_result_does_not_count(
+    answers: Answers, clock: Clock, earlier: object, fresh: object
+) -> None:
+    answers.on("findings", output=completed(earlier))
+    answers.on("findings", output=completed(fresh))
+    ecr_scan("x", DIGEST, answers, 60, clock, clock.sleep, since=SINCE)
+    assert len(answers.calls) == 2
+
+
+def test_a_scan_that_stays_the_earlier_one_is_a_failure(
+    answers: Answers, clock: Clock
+) -> None:
+    answers.on("findings", output=completed("2026-11-23T08:00:00+00:00"))
+    with pytest.raises(DeliveryError, match="scan-timeout"):
+        ecr_scan("x", DIGEST, answers, 60, clock, clock.sleep, since=SINCE)
+
+
 def test_reads_every_page(answers: Answers, clock: Clock) -> None:
     first = {
         "findings": [finding("HIGH")],

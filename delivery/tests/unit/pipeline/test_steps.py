@@ -341,13 +341,25 @@ def test_on_github_the_environment_is_the_gate(
     assert work.outputs == {"approver": "dora", "scripted": "false"}
 
 
+@pytest.mark.parametrize(("script", "hours"), [("true", 0), ("echo Limit; false", 24)])
+def test_says_since_when_a_scan_counts(
+    work: Job, tmp_path: Path, script: str, hours: int
+) -> None:
+    (tmp_path / "script").write_text(script)
+    back = dt.timedelta(hours=hours, minutes=1)
+    before = dt.datetime.now(dt.UTC)
+    assert main(["retry", "--accept", "Limit", str(tmp_path / "script")]) == 0
+    since = dt.datetime.fromisoformat(work.outputs["since"])
+    assert before <= since + back <= dt.datetime.now(dt.UTC)
+
+
 def test_says_what_is_deployed(work: Job) -> None:
     command = ["deployed", "--component", "tms-odoo", "--environment", "production"]
     assert main(command) == 0
-    assert work.outputs["digest"] == ""
+    assert work.outputs == {"digest": "", "commit": ""}
     record("--commit", "e" * 40)
     assert main(command) == 0
-    assert work.outputs["digest"] == DIGEST
+    assert work.outputs == {"digest": DIGEST, "commit": "e" * 40}
     kept = last_success(work.releases, "tms-odoo", "production")
     assert isinstance(kept, Release)
     assert kept.commit == "e" * 40
