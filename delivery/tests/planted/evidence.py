@@ -41,9 +41,20 @@ class Evidence:
         self, case: str, component: Component, planted: Outcome, place: Place
     ) -> None:
         """Assert that a run succeeded to its end, with ``place`` in it."""
-        assert planted.run.passed, planted.told
-        assert planted.passed(place), planted.told
+        self._succeeds(planted, place)
         self._add(case, component, *place, "all green", "the new target", "-")
+
+    def checks(
+        self, case: str, component: Component, checked: Outcome, place: Place
+    ) -> None:
+        """Assert that a run that deploys nothing succeeded, with ``place`` in it."""
+        self._succeeds(checked, place)
+        assert checked.after == checked.before
+        self._add(case, component, *place, "all green", "unchanged", "-")
+
+    def _succeeds(self, outcome: Outcome, place: Place) -> None:
+        assert outcome.run.passed, outcome.told
+        assert outcome.passed(place), outcome.told
 
     def _add(self, case: str, component: Component, *cells: str) -> None:
         pipeline = component.workflow.removesuffix(".yml")

@@ -15,6 +15,7 @@ from delivery.runner.approvals import Approver, Scripted
 from delivery.runner.build_inputs import build_options
 from delivery.runner.components import COMPONENTS, ODOO, Component
 from delivery.runner.machine import Machine
+from delivery.runner.source import git
 from planted.checkout import Checkout
 from planted.cluster import Cluster
 from planted.outcome import Outcome
@@ -24,6 +25,7 @@ ACTOR = "planted-cases"
 APPROVER = "devops-lead"
 BRANCH = "refs/heads/planted"
 MAIN = "refs/heads/main"
+PULL_REQUEST = "refs/pull/1/merge"
 approve = Scripted(APPROVER)
 refuse = Scripted(APPROVER, "rejected")
 
@@ -91,6 +93,28 @@ class Pipelines:
         """By hand on a branch: ends after Unit Test & Coverage."""
         order = self._order(checkout, component, changes or {})
         return self._run(replace(order, event="workflow_dispatch", ref=BRANCH))
+
+    def pull_request(self, checkout: Checkout, component: Component) -> Outcome:
+        """A pull request: the checks, and an image that nobody publishes."""
+        order = self._order(
+            checkout,
+            component,
+            {"EXTRA_BUILD_OPTIONS": self._build_options(component)},
+        )
+        base = {"sha": git(checkout.folder, "rev-parse", "HEAD^")}
+        opened = {"number": 1, "pull_request": {"base": base}}
+        order = replace(order, event="pull_request", ref=PULL_REQUEST, payload=opened)
+        return self._run(order)
+
+    def tag(self, checkout: Checkout, component: Component, version: str) -> Outcome:
+        """A version tag: all stages, with the image of a commit that has one."""
+        order = self._order(checkout, component, {})
+        return self._run(replace(order, ref=f"refs/tags/{version}"), approve)
+
+    def scan_again(self, checkout: Checkout, component: Component) -> Outcome:
+        """The daily scan of what is deployed."""
+        order = self._order(checkout, component, {})
+        return self._run(replace(order, workflow="rescan.yml", event="schedule"))
 
     def roll_back(
         self, checkout: Checkout, component: Component, target: str
