@@ -125,8 +125,12 @@ def test_every_service_finds_pods(component: str, environment: str) -> None:
         selector = service["spec"]["selector"].items()
         chosen = [pod for pod in pods if selector <= pod["metadata"]["labels"].items()]
         assert len(chosen) == 1, name_of(service)
-        names = {port["name"] for port in chosen[0]["spec"]["containers"][0]["ports"]}
-        assert {port["targetPort"] for port in service["spec"]["ports"]} <= names
+        named = chosen[0]["spec"]["containers"][0]["ports"]
+        open_ports = {key for port in named for key in port.items()}
+        for port in service["spec"]["ports"]:
+            target = port["targetPort"]
+            key = "name" if isinstance(target, str) else "containerPort"
+            assert (key, target) in open_ports, name_of(service)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
