@@ -25,6 +25,7 @@ from gps_ingestion_service.events.pusher import EventPusher, FactKeeper
 from gps_ingestion_service.facts.model import Rules
 from gps_ingestion_service.facts.worker import FactWorker
 from gps_ingestion_service.formats import DecodeError
+from gps_ingestion_service.geofences.endpoints import router as geofences_router
 from gps_ingestion_service.health.endpoints import router as health_router
 from gps_ingestion_service.health.service import Health
 from gps_ingestion_service.observability.metrics import Metrics
@@ -44,6 +45,9 @@ from gps_ingestion_service.state import State
 from gps_ingestion_service.time_policy import TimePolicy
 from gps_ingestion_service.trackers.intake import Intake
 from gps_ingestion_service.trackers.listeners import Listeners
+from gps_ingestion_service.trips.endpoints import router as trips_router
+from gps_ingestion_service.trips.progress import Pace
+from gps_ingestion_service.trips.service import Trips
 
 _RESTART_S = 5.0
 
@@ -82,6 +86,9 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         group_commit=group_commit,
         ingestion=ingestion,
         reading=Reading(database),
+        trips=Trips(
+            database, Pace(settings.trip_detour_factor, settings.trip_speed_kmh / 3.6)
+        ),
         quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
         listeners=Listeners(settings, intake, metrics),
@@ -220,6 +227,8 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
         devices_router,
         quarantine_router,
         events_router,
+        geofences_router,
+        trips_router,
         health_router,
     ):
         app.include_router(router)

@@ -84,6 +84,12 @@ class FactSettings(BaseSettings):
     silence_s: float = Field(
         900.0, gt=0, description="longest time between two fixes that is no silence"
     )
+    trip_detour_factor: float = Field(
+        1.3, ge=1, le=5, description="road by great circle, until trips have taught it"
+    )
+    trip_speed_kmh: float = Field(
+        40.0, gt=0, le=200, description="speed on a trip with rests, until then"
+    )
 
 
 class Settings(DatabaseSettings, AdminSettings, FactSettings):

@@ -17,6 +17,7 @@ from gps_ingestion_service.quarantine.replay import Replay
 from gps_ingestion_service.quarantine.service import Quarantine
 from gps_ingestion_service.settings import Settings
 from gps_ingestion_service.trackers.listeners import Listeners
+from gps_ingestion_service.trips.service import Trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class State:
     group_commit: GroupCommit
     ingestion: Ingestion
     reading: Reading
+    trips: Trips
     quarantine: Quarantine
     replay: Replay
     listeners: Listeners

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.driving import after, at
+from support.driving import LATITUDE, LONGITUDE, after, at
 
 from gps_ingestion_service.facts.evaluate import (
     EMPTY,
@@ -19,8 +19,39 @@ from gps_ingestion_service.facts.evaluate import (
 from gps_ingestion_service.facts.fold import Fold, State
 from gps_ingestion_service.facts.model import Fact, Kind, Rules, Sample
 from gps_ingestion_service.facts.reconcile import Stored, reconcile
+from gps_ingestion_service.geofences.index import Fence, FenceIndex
+from gps_ingestion_service.geofences.shapes import Circle
 
 RULES = Rules(stop_min=timedelta(seconds=60), silence=timedelta(minutes=20))
+FENCES = FenceIndex(
+    [
+        Fence(
+            geofence_id="depot",
+            shape=Circle(LATITUDE, LONGITUDE, 150),
+            valid_from=after(0),
+            hysteresis_m=40,
+            dwell=timedelta(minutes=10),
+        ),
+        # The same geofence, larger from some time on.
+        Fence(
+            geofence_id="yard",
+            shape=Circle(LATITUDE, LONGITUDE, 100),
+            valid_from=after(0),
+            valid_until=after(3000),
+        ),
+        Fence(
+            geofence_id="yard",
+            shape=Circle(LATITUDE, LONGITUDE, 1500),
+            valid_from=after(3000),
+        ),
+        Fence(
+            geofence_id="mine",
+            shape=Circle(LATITUDE, LONGITUDE, 1000),
+            valid_from=after(0),
+            vehicle_identifier="MH2",
+        ),
+    ]
+)
 WEEK = timedelta(days=7)
 
 
@@ -59,7 +90,7 @@ class Memory:
             for item in self.stored.values()
             if item.fact.settled_at is None or item.fact.settled_at >= window.begin
         ]
-        done = evaluate(window, samples, open_, RULES)
+        done = evaluate(window, samples, open_, RULES, FENCES)
         self.stopped_at = done.stopped_at
         self.known = Known(1, window.end, done.state, done.silent)
         for hour in list(self.checkpoints):
@@ -79,6 +110,16 @@ class Memory:
         """The facts that stand."""
         return sorted((item.fact for item in self.stored.values()), key=_key)
 
+    def of(self, kind: Kind) -> list[Stored]:
+        """The facts of one kind, in order."""
+        found = [item for item in self.stored.values() if item.fact.kind is kind]
+        return sorted(found, key=lambda item: item.fact.started_at)
+
+    def only(self, kind: Kind) -> Stored:
+        """The only one."""
+        (item,) = self.of(kind)
+        return item
+
 
 def _key(fact: Fact) -> tuple[str, str, datetime]:
     return fact.kind, fact.subject, fact.started_at
@@ -86,7 +127,7 @@ def _key(fact: Fact) -> tuple[str, str, datetime]:
 
 def in_order(samples: Sequence[Sample]) -> list[Fact]:
     """The facts of one fold over everything."""
-    fold = Fold(State(), RULES)
+    fold = Fold(State(), RULES, FENCES)
     for sample in sorted(samples, key=lambda sample: sample.time):
         fold.take(sample)
     return sorted([*fold.ended, *fold.lasting()], key=_key)
@@ -100,7 +141,7 @@ def drives(draw: st.DrawFn) -> list[Sample]:
         st.lists(
             st.tuples(
                 st.sampled_from([10, 30, 60, 1500, 4000]),
-                st.sampled_from([0, 0, 0, 20, 200, 2000, 900_000]),
+                st.sampled_from([0, 0, 0, 20, -20, 200, -200, 2000, -1900, 900_000]),
                 st.sampled_from([None, 0.0, 0.5, 15.0, 24.0, 30.0]),
                 st.sampled_from([None, True, True, False]),
                 st.sampled_from(["MH1"] * 9 + ["MH2"]),
@@ -185,11 +226,9 @@ def test_a_late_fix_is_folded_only_until_nothing_differs_any_more() -> None:
 def test_a_late_fix_that_splits_a_stop_keeps_its_identity_for_the_first_part() -> None:
     memory = Memory()
     memory.take([at(0), at(100), at(200), at(300), at(400), at(500, 900)])
-    (stop,) = memory.stored.values()
+    stop = memory.only(Kind.STOP)
     memory.take([at(250, 500)])
-    first, second = sorted(
-        memory.stored.values(), key=lambda item: item.fact.started_at
-    )
+    first, second = memory.of(Kind.STOP)
     assert (first.uuid, first.revision) == (stop.uuid, stop.revision + 1)
     assert (first.fact.ended_at, second.fact.started_at) == (after(250), after(300))
     assert second.revision == 1
@@ -198,13 +237,11 @@ def test_a_late_fix_that_splits_a_stop_keeps_its_identity_for_the_first_part() -
 def test_a_late_fix_that_fills_a_silence_retracts_it() -> None:
     memory = Memory()
     memory.take([at(0), at(2000, 9000)])
-    (silence,) = memory.stored.values()
-    assert silence.fact.kind is Kind.SILENCE
+    silence = memory.only(Kind.SILENCE)
     memory.take([at(1000, 4000)])
-    assert not memory.stored
-    assert memory.revisions[-1] == Stored(
-        silence.uuid, silence.revision + 1, silence.fact, retracted=True
-    )
+    assert not memory.of(Kind.SILENCE)
+    gone = Stored(silence.uuid, silence.revision + 1, silence.fact, retracted=True)
+    assert gone in memory.revisions
 
 
 def test_a_fix_later_than_allowed_changes_no_fact() -> None:

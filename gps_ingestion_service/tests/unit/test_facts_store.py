@@ -165,6 +165,15 @@ async def test_checkpoints_that_no_late_fix_needs_are_let_go(store: Store) -> No
     assert [record["hour"] for record in hours] == [at(day).time, at(10 * day).time]
 
 
+async def test_one_pass_takes_on_no_more_fixes_than_it_can_hold(store: Store) -> None:
+    for vehicle in ("MH1", "MH2", "MH3"):
+        await store.store(await store.device(vehicle), STOP)
+    async with store.db.transaction():
+        claimed = await repository.claim(store.db, 100, 5)
+        assert len(claimed) == 2
+        assert len(await repository.claim(store.db, 100, 5)) == 1
+
+
 async def test_fixes_that_are_nowhere_make_no_fact(store: Store) -> None:
     device = await store.device()
     await store.store(device, STOP, accuracy=5000)

@@ -9,6 +9,7 @@ from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.repository import Device, DeviceRow
 from gps_ingestion_service.devices.schemas import DeviceSpec
 from gps_ingestion_service.errors import ServiceError
+from gps_ingestion_service.versions import is_news
 
 
 def unknown_device(device_id: str) -> ServiceError:
@@ -41,7 +42,12 @@ class Provisioning:
                 )
                 if not created:
                     device = await repository.lock(connection, device_id)
-                    if device is not None and _is_news(device, spec):
+                    if device is not None and is_news(
+                        device.version,
+                        spec.version,
+                        same=(device.vehicle_identifier, device.enabled)
+                        == (spec.vehicle_identifier, spec.enabled),
+                    ):
                         await repository.update(
                             connection,
                             device_id,
@@ -104,23 +110,3 @@ class Provisioning:
                 connection, device.id
             )
         return DeviceRow(device, last)
-
-
-def _is_news(device: Device, spec: DeviceSpec) -> bool:
-    if spec.version < device.version:
-        raise ServiceError(
-            409,
-            "stale_version",
-            f"version {spec.version} is older than the stored {device.version}",
-        )
-    same = (device.vehicle_identifier, device.enabled) == (
-        spec.vehicle_identifier,
-        spec.enabled,
-    )
-    if spec.version == device.version and not same:
-        raise ServiceError(
-            409,
-            "version_conflict",
-            f"version {spec.version} is stored with other content; raise the version",
-        )
-    return spec.version > device.version

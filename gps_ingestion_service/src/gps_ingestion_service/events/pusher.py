@@ -13,8 +13,10 @@ from prometheus_client import Counter, Gauge
 from gps_ingestion_service.database import Connection, Database, is_outage
 from gps_ingestion_service.events import repository
 from gps_ingestion_service.events.repository import Event
+from gps_ingestion_service.geofences import repository as geofences
 from gps_ingestion_service.push.client import Answer, Result
 from gps_ingestion_service.push.loop import PushLoop
+from gps_ingestion_service.trips import repository as trips
 
 _DEFER_FIRST_S = 5.0
 _DEFER_LONGEST_S = 300.0
@@ -123,6 +125,8 @@ class FactKeeper:
         try:
             async with self._database.query() as connection:
                 count = await repository.expire(connection, self._age)
+                await geofences.expire(connection, self._age)
+                await trips.expire(connection, self._age)
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -14,6 +14,7 @@ import msgspec
 from gps_ingestion_service.facts.fold import Fold, decode, encode, silence
 from gps_ingestion_service.facts.model import Rules, Sample, hour_of
 from gps_ingestion_service.facts.reconcile import Stored, reconcile
+from gps_ingestion_service.geofences.index import FenceIndex
 
 EMPTY = "{}"
 _TICK = timedelta(microseconds=1)
@@ -62,7 +63,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     """What a fold found, and what to store of it.
 
     ``stopped_at`` is the hour before which all was as stored, or None where the fold
-    went to the end; ``state`` is the one to go on from.
+    went to the end; ``state`` is the one to go on from, and ``last`` its fix.
     """
 
     window: Window
@@ -71,6 +72,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     stopped_at: datetime | None
     checkpoints: dict[datetime, str]
     changes: list[Stored]
+    last: Sample | None
 
 
 def window_of(
@@ -101,11 +103,15 @@ def window_of(
 
 
 def evaluate(
-    window: Window, samples: Iterable[Sample], stored: Sequence[Stored], rules: Rules
+    window: Window,
+    samples: Iterable[Sample],
+    stored: Sequence[Stored],
+    rules: Rules,
+    fences: FenceIndex,
 ) -> Evaluation:
     """Fold the samples of the window, in order of time, and compare with ``stored``:
     the device's facts that had not settled before the window's beginning."""
-    fold = Fold(decode(window.state), rules)
+    fold = Fold(decode(window.state), rules, fences)
     checkpoints: dict[datetime, str] = {}
     for sample in samples:
         hour = hour_of(sample.time)
@@ -138,6 +144,7 @@ def _stopped(
         stopped_at=hour,
         checkpoints=checkpoints,
         changes=reconcile(settled, fold.ended),
+        last=decode(window.known.state).last,
     )
 
 
@@ -159,6 +166,7 @@ def _finished(
         stopped_at=None,
         checkpoints=checkpoints,
         changes=reconcile(stored, true),
+        last=last,
     )
 
 

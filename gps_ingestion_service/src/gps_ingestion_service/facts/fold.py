@@ -11,6 +11,7 @@ import msgspec
 
 from gps_ingestion_service.facts.geometry import distance_m
 from gps_ingestion_service.facts.model import Fact, Kind, Rules, Sample
+from gps_ingestion_service.geofences.index import FenceIndex
 
 _KMH_PER_MPS = 3.6
 # No truck drives faster: a fix that would need it is a mistake of the receiver.
@@ -21,6 +22,7 @@ _STANDING_MPS = 1.4
 _STANDING_M = 30.0
 # A fact of speeding ends below the limit by this much, or the limit would chop it up.
 _SPEED_HYSTERESIS_MPS = 5 / _KMH_PER_MPS
+_FENCE = f"{Kind.GEOFENCE}:"
 
 
 class Span(msgspec.Struct, omit_defaults=True):
@@ -31,6 +33,7 @@ class Span(msgspec.Struct, omit_defaults=True):
     longitude: float
     known: bool = False
     fastest: float = 0.0
+    dwelled: bool = False
 
 
 class State(msgspec.Struct, omit_defaults=True):
@@ -57,10 +60,13 @@ def decode(text: str) -> State:
 class Fold:
     """Takes fixes, each later than the one before, and collects what has ended."""
 
-    def __init__(self, state: State, rules: Rules) -> None:
+    def __init__(
+        self, state: State, rules: Rules, fences: FenceIndex | None = None
+    ) -> None:
         self.state = state
         self.ended: list[Fact] = []
         self._rules = rules
+        self._fences = fences or FenceIndex()
 
     def take(self, sample: Sample) -> None:
         """Go on to the next fix; pass over one that nobody could have driven to."""
@@ -82,6 +88,7 @@ class Fold:
         self._idling(sample, last, moved)
         self._speeding(sample)
         self._ignition(sample)
+        self._geofences(sample)
         self.state.last = sample
 
     def lasting(self) -> list[Fact]:
@@ -130,6 +137,28 @@ class Fold:
         elif sample.ignition is False:
             self._end(Kind.IGNITION, sample)
 
+    def _geofences(self, sample: Sample) -> None:
+        for key in [key for key in self.state.spans if key.startswith(_FENCE)]:
+            fence = self._fences.version(
+                key.removeprefix(_FENCE), sample.time, sample.vehicle_identifier
+            )
+            if fence is None or fence.hysteresis_m < fence.shape.outside_m(
+                sample.latitude, sample.longitude
+            ):
+                self._end(key, sample)
+            elif fence.dwell is not None:
+                span = self.state.spans[key]
+                lasted = sample.time - span.started_at
+                span.dwelled = span.dwelled or lasted >= fence.dwell
+        for fence in self._fences.around(sample.latitude, sample.longitude):
+            key = _FENCE + fence.geofence_id
+            if (
+                key not in self.state.spans
+                and fence.applies(sample.time, sample.vehicle_identifier)
+                and fence.shape.outside_m(sample.latitude, sample.longitude) == 0
+            ):
+                self._hold(key, sample, timedelta())
+
     def _hold(self, key: str, sample: Sample, least: timedelta) -> Span:
         """The condition holds at this fix: the span begins, or has lasted until now."""
         span = self.state.spans.get(key)
@@ -175,13 +204,17 @@ class Fold:
         if last is None:
             raise RuntimeError("a span without a fix")
         data: dict[str, str | float | bool | None] = {}
+        kind, _, subject = key.partition(":")
+        if subject:
+            data["dwelled"] = span.dwelled
         if key == Kind.SPEEDING:
             data["limit_kmh"] = round(self._rules.speed_limit * _KMH_PER_MPS, 1)
             # It grows with every fix; it is said when it is final.
             if ended_at is not None:
                 data["fastest_kmh"] = round(span.fastest * _KMH_PER_MPS, 1)
         return Fact(
-            kind=Kind(key),
+            kind=Kind(kind),
+            subject=subject,
             vehicle_identifier=last.vehicle_identifier,
             started_at=span.started_at,
             ended_at=ended_at,

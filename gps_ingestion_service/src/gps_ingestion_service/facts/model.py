@@ -17,6 +17,8 @@ class Kind(StrEnum):
     SPEEDING = "speeding"
     SILENCE = "silence"
     IGNITION = "ignition"
+    GEOFENCE = "geofence"
+    TRIP = "trip"
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

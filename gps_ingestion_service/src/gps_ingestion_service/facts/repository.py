@@ -16,8 +16,9 @@ from gps_ingestion_service.facts.reconcile import Stored
 _IGNITION = {"true": True, "1": True, "false": False, "0": False}
 
 
-async def claim(connection: Executor, limit: int) -> list[Due]:
-    """Take what is due, oldest first, at most ``limit`` notes of it.
+async def claim(connection: Executor, notes: int, fixes: int) -> list[Due]:
+    """Take what is due, oldest first: at most so many notes, and no more once they
+    stand for so many fixes.
 
     Other replicas pass over it until the transaction ends.
     """
@@ -25,14 +26,21 @@ async def claim(connection: Executor, limit: int) -> list[Due]:
         """
         WITH taken AS (
             DELETE FROM fact_due WHERE id IN (
-                SELECT id FROM fact_due ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+                SELECT id FROM (
+                    SELECT id, sum(fixes) OVER (ORDER BY id) - fixes AS before FROM (
+                        SELECT id, fixes FROM fact_due
+                        ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+                    ) AS due
+                ) AS counted
+                WHERE before < $2
             )
             RETURNING device, from_time, to_time
         )
         SELECT device, min(from_time) AS from_time, max(to_time) AS to_time
         FROM taken GROUP BY device ORDER BY device
         """,
-        limit,
+        notes,
+        fixes,
     )
     return [Due(**dict(record)) for record in records]
 
@@ -148,11 +156,13 @@ async def unsettled(
             AS due (device, begins)
         JOIN fact ON fact.device = due.device
             AND coalesce(settled_at, timestamptz 'infinity') >= begins
-        WHERE NOT retracted
+        WHERE NOT retracted AND kind <> $3
         ORDER BY fact.device
         """,
         [window.known.device for window in windows],
         [window.begin for window in windows],
+        # Told by itself, see trips.fact.
+        Kind.TRIP,
     )
     return {
         device: [stored(record) for record in group]

@@ -25,9 +25,15 @@ from gps_ingestion_service.facts.evaluate import (
 )
 from gps_ingestion_service.facts.model import Rules, Sample
 from gps_ingestion_service.facts.reconcile import Stored
+from gps_ingestion_service.geofences import repository as geofences
+from gps_ingestion_service.geofences.index import FenceIndex
 from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.trips import repository as trips
+from gps_ingestion_service.trips.fact import tell
+from gps_ingestion_service.trips.progress import Place, Seen, progress
 
 _NOTES_A_PASS = 2000
+_FIXES_A_PASS = 20_000
 _SILENT_A_PASS = 500
 _SILENCE_EVERY_S = 10.0
 _RETRY_AFTER_S = 5.0
@@ -52,6 +58,8 @@ class FactWorker:
         self._interval_s = interval_s
         self._latest_age = latest_age
         self._silence_at = 0.0
+        self._fences = FenceIndex()
+        self._fence_changes = 0
 
     async def run(self) -> None:
         """Keep the facts up to date. Runs until cancelled."""
@@ -75,7 +83,7 @@ class FactWorker:
     async def _pass(self, connection: Executor) -> bool:
         """Take a share of what is due; False where nothing was."""
         async with connection.transaction():
-            due = await repository.claim(connection, _NOTES_A_PASS)
+            due = await repository.claim(connection, _NOTES_A_PASS, _FIXES_A_PASS)
             if not due:
                 return False
             windows = await self._windows(connection, due)
@@ -83,10 +91,12 @@ class FactWorker:
                 samples = await repository.samples(connection, windows)
                 stored = await repository.unsettled(connection, windows)
                 # Beside the event loop: a pass may fold many thousand fixes.
+                fences = await self._load_fences(connection)
                 evaluations = await asyncio.to_thread(
-                    self._evaluate, windows, samples, stored
+                    self._evaluate, windows, samples, stored, fences
                 )
                 await self._save(connection, evaluations)
+                await self._tell_trips(connection, evaluations)
         return True
 
     async def _windows(self, connection: Executor, due: Sequence[Due]) -> list[Window]:
@@ -106,6 +116,7 @@ class FactWorker:
         windows: Sequence[Window],
         samples: Mapping[int, Sequence[Sample]],
         stored: Mapping[int, Sequence[Stored]],
+        fences: FenceIndex,
     ) -> list[Evaluation]:
         evaluations = []
         for window in windows:
@@ -117,6 +128,7 @@ class FactWorker:
                         samples.get(device, ()),
                         stored.get(device, ()),
                         self._rules,
+                        fences,
                     )
                 )
             except Exception:
@@ -124,6 +136,14 @@ class FactWorker:
                 self._metrics.facts_failed.inc()
                 log.exception("facts_failed", device=device)
         return evaluations
+
+    async def _load_fences(self, connection: Executor) -> FenceIndex:
+        """All geofences; read again only where one has changed."""
+        changes = await geofences.changes(connection)
+        if changes != self._fence_changes:
+            self._fences = FenceIndex(await geofences.load_all(connection))
+            self._fence_changes = changes
+        return self._fences
 
     async def _save(
         self, connection: Executor, evaluations: Sequence[Evaluation]
@@ -148,6 +168,43 @@ class FactWorker:
             if change.revision == 1:
                 outcome = "new"
             self._metrics.facts.labels(change.fact.kind, outcome).inc()
+
+    async def _tell_trips(
+        self, connection: Executor, evaluations: Sequence[Evaluation]
+    ) -> None:
+        """How far the open trips have come, where that is worth telling."""
+        newest: dict[str, tuple[int, Sample]] = {}
+        for item in evaluations:
+            last = item.last
+            if last is None:
+                continue
+            known = newest.get(last.vehicle_identifier)
+            if known is None or known[1].time < last.time:
+                newest[last.vehicle_identifier] = (item.window.known.device, last)
+        vehicles = sorted(newest)
+        open_trips = await trips.find(connection, vehicles, lock=True)
+        if not open_trips:
+            return
+        told = {
+            item.fact.subject: item
+            for _, item in await trips.facts(connection, vehicles)
+        }
+        changes = []
+        for assignment in open_trips:
+            trip = assignment.trip
+            device, last = newest[assignment.vehicle_identifier]
+            if trip is None or last.time < trip.started_at:
+                continue
+            seen = Seen(last.time, Place(last.latitude, last.longitude))
+            change = tell(
+                trip,
+                assignment.vehicle_identifier,
+                progress(trip, seen, assignment.pace),
+                told.get(trip.reference),
+            )
+            if change is not None:
+                changes.append((device, change))
+        await self._save_facts(connection, changes)
 
     async def _listen_for_silence(self, connection: Executor) -> None:
         """Now and then: it takes a look at every device."""

@@ -80,8 +80,8 @@ WITH incoming AS MATERIALIZED (
 """
 _NOTE_FOR_FACTS = """
 , due AS (
-    INSERT INTO fact_due (device, from_time, to_time)
-    SELECT device, min(fix_time), max(fix_time) FROM stored GROUP BY device
+    INSERT INTO fact_due (device, from_time, to_time, fixes)
+    SELECT device, min(fix_time), max(fix_time), count(*) FROM stored GROUP BY device
 )
 """
 _NEW_KEYS = "SELECT device, fix_time FROM stored"

@@ -1,0 +1,1 @@
+"""Geofences: areas whose crossing is a fact, each version valid in its own time."""

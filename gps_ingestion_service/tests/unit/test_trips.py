@@ -1,0 +1,279 @@
+"""The open trip: how far it has come, when it arrives, and what it teaches."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from support.driving import after
+from support.service import (
+    ADMIN,
+    GATEWAY,
+    Service,
+    eventually,
+    in_process,
+    row,
+    settings_for,
+)
+
+from gps_ingestion_service.database import Connection
+from gps_ingestion_service.facts.reconcile import Stored
+from gps_ingestion_service.trips.fact import end, tell
+from gps_ingestion_service.trips.progress import (
+    Lesson,
+    Pace,
+    Place,
+    Seen,
+    Trip,
+    learn,
+    lesson,
+    progress,
+)
+
+# One degree of longitude on the equator: 111.195 km.
+TRIP = Trip(
+    reference="T1", started_at=after(0), source=Place(0, 0), destination=Place(0, 1)
+)
+PACE = Pace(detour_factor=1.5, speed=10)
+
+
+def seen(seconds: float, longitude: float, latitude: float = 0) -> Seen:
+    return Seen(after(seconds), Place(latitude, longitude))
+
+
+def test_what_is_left_is_the_great_circle_times_the_detour() -> None:
+    now = progress(TRIP, seen(3600, 0.75), PACE)
+    assert now.share == pytest.approx(0.75)
+    assert now.remaining_m == pytest.approx(111_195 / 4 * 1.5, rel=1e-4)
+    assert now.eta == after(3600) + timedelta(seconds=now.remaining_m / 10)
+
+
+def test_a_detour_away_from_the_destination_is_no_negative_progress() -> None:
+    assert progress(TRIP, seen(0, -0.5), PACE).share == 0
+
+
+def test_a_round_trip_is_where_it_should_be() -> None:
+    there = Trip(
+        reference="T2", started_at=after(0), source=Place(1, 1), destination=Place(1, 1)
+    )
+    assert progress(there, seen(0, 1, 1), PACE).share == 1
+
+
+def test_a_trip_teaches_its_detour_and_its_pace_up_to_the_arrival() -> None:
+    # North for half a degree, then across, and on after the arrival.
+    way = [seen(0, 0), seen(3600, 0, 0.5), seen(7200, 1, 0.5), seen(10_000, 1)]
+    taught = lesson(TRIP, [*way, seen(20_000, 3)])
+    assert taught is not None
+    assert taught.driven_m / taught.direct_m == pytest.approx(2, rel=1e-3)
+    assert taught.duration_s == 10_000
+
+
+def test_the_drift_of_a_parked_truck_is_no_driving() -> None:
+    drift = [seen(second, 0.0001 * (second % 2)) for second in range(500)]
+    taught = lesson(TRIP, [*drift, seen(9000, 1)])
+    assert taught is not None
+    assert taught.driven_m == pytest.approx(111_195, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        [],
+        [seen(0, 0), seen(3600, 0.9)],
+        [seen(0, 0.9), seen(3600, 1)],
+        [seen(0, 0)],
+    ],
+)
+def test_a_trip_that_did_not_arrive_or_was_not_followed_teaches_nothing(
+    way: list[Seen],
+) -> None:
+    assert lesson(TRIP, way) is None
+
+
+def test_lessons_outweigh_what_was_assumed_as_they_grow() -> None:
+    taught = Lesson(direct_m=100_000, driven_m=200_000, duration_s=20_000)
+    assert learn([], PACE) == PACE
+    once, often = learn([taught], PACE), learn([taught] * 99, PACE)
+    assert once.detour_factor == pytest.approx(1.75)
+    assert often.detour_factor == pytest.approx(1.995)
+    assert often.speed == pytest.approx(10, rel=1e-3)
+
+
+def test_progress_is_told_again_when_it_has_moved() -> None:
+    def now(seconds: float, longitude: float, told: Stored | None) -> Stored | None:
+        return tell(TRIP, "MH1", progress(TRIP, seen(seconds, longitude), PACE), told)
+
+    first = now(0, 0, None)
+    assert first is not None
+    assert first.fact.data["eta"] == "2026-03-01T12:37:59+00:00"
+    assert now(0, 0.5, first) is None
+    assert now(60, 0.004, first) is None
+    late = now(900, 0, first)
+    assert late is not None
+    assert (late.uuid, late.revision) == (first.uuid, 2)
+    on_time = now(834, 0.051, first)
+    assert on_time is not None
+    assert on_time.fact.data["progress"] == 0.051
+    over = end(first, after(99))
+    assert (over.revision, over.fact.ended_at) == (2, after(99))
+
+
+@pytest.fixture
+async def evaluating(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
+    """A service that evaluates facts at once, and one truck."""
+    async with in_process(settings_for(migrated_url, facts=True)) as running:
+        await running.state.registry.load()
+        await running.provision("one", "MH1")
+        yield running
+
+
+def details(reference: str = "T1", minutes_ago: float = 100) -> dict[str, Any]:
+    started = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    return {
+        "reference": reference,
+        "started_at": started.isoformat(),
+        "source": {"latitude": 0, "longitude": 73},
+        "destination": {"latitude": 0, "longitude": 74},
+    }
+
+
+async def put(
+    service: Service, version: int, trip: dict[str, Any] | None
+) -> tuple[int, dict[str, Any]]:
+    response = await service.client.put(
+        "/v1/vehicles/MH1/trip", json={"version": version, "trip": trip}, headers=ADMIN
+    )
+    return response.status_code, response.json()
+
+
+async def show(service: Service) -> dict[str, Any]:
+    response = await service.client.get("/v1/vehicles/MH1/trip", headers=ADMIN)
+    assert response.status_code == 200
+    shown: dict[str, Any] = response.json()
+    return shown
+
+
+async def drive(service: Service, *places: tuple[float, float]) -> None:
+    """Fixes on the equator: minutes ago, and longitude."""
+    rows = [
+        row(60 * ago, device_id="one", latitude=0.001, longitude=longitude)
+        for ago, longitude in places
+    ]
+    response = await service.post(rows, GATEWAY)
+    assert response.json()["accepted"] == len(places)
+
+
+async def visits(db: Connection) -> dict[str, bool]:
+    """The geofences that were entered, and whether they were left."""
+    records = await db.fetch(
+        "SELECT subject, ended_at FROM fact WHERE kind = 'geofence' AND NOT retracted"
+    )
+    return {record["subject"]: record["ended_at"] is not None for record in records}
+
+
+async def test_a_trip_is_set_shown_and_ended(evaluating: Service) -> None:
+    trip = details()
+    status, made = await put(evaluating, 1, trip)
+    assert (status, made["progress"], made["detour_factor"]) == (201, None, 1.3)
+    await drive(evaluating, (60, 73.0), (30, 73.5))
+    now = (await show(evaluating))["progress"]
+    assert now["progress"] == pytest.approx(0.5, abs=0.001)
+    assert now["remaining_km"] == pytest.approx(55.6 * 1.3, abs=0.1)
+    assert (await put(evaluating, 1, trip))[0] == 200
+    status, refused = await put(evaluating, 1, None)
+    assert (status, refused["error"]["code"]) == (409, "version_conflict")
+    status, ended = await put(evaluating, 2, None)
+    assert (status, ended["trip"], ended["progress"]) == (200, None, None)
+    assert (await put(evaluating, 1, trip))[0] == 409
+
+
+async def test_both_ends_of_a_trip_are_geofences_of_its_vehicle(
+    evaluating: Service, db: Connection
+) -> None:
+    await put(evaluating, 1, details())
+    await drive(evaluating, (90, 73.0), (85, 73.1), (30, 73.9), (20, 74.0))
+    expected = {"trip/T1/source": True, "trip/T1/destination": False}
+
+    async def told() -> bool:
+        return await visits(db) == expected
+
+    await eventually(told, "the truck has left the source and arrived")
+
+
+async def test_a_trip_that_is_set_late_sees_what_was_before(
+    evaluating: Service, db: Connection
+) -> None:
+    await drive(evaluating, (90, 73.0), (85, 73.1), (30, 73.9))
+
+    async def seen_already() -> bool:
+        return bool(await db.fetchval("SELECT seen_until FROM fact_state"))
+
+    await eventually(seen_already, "the fixes were evaluated without the trip")
+    await put(evaluating, 1, details())
+
+    async def told() -> bool:
+        return await visits(db) == {"trip/T1/source": True}
+
+    await eventually(told, "the departure was found")
+
+
+async def trip_facts(db: Connection) -> list[dict[str, Any]]:
+    records = await db.fetch("SELECT * FROM fact WHERE kind = 'trip' ORDER BY id")
+    return [dict(record) for record in records]
+
+
+async def test_the_arrival_time_is_an_event_until_the_trip_ends(
+    evaluating: Service, db: Connection
+) -> None:
+    await put(evaluating, 1, details())
+    await drive(evaluating, (90, 73.0))
+
+    async def revision(number: int) -> bool:
+        return [fact["revision"] for fact in await trip_facts(db)] == [number]
+
+    await eventually(lambda: revision(1), "the trip is told")
+    await drive(evaluating, (40, 73.5))
+    await eventually(lambda: revision(2), "its progress is told")
+    await put(evaluating, 2, details("T2"))
+    ended = (await trip_facts(db))[0]
+    assert (ended["subject"], ended["revision"]) == ("T1", 3)
+    assert ended["ended_at"] is not None
+    assert isinstance(ended["uuid"], UUID)
+
+
+async def test_a_trip_that_arrived_teaches_the_next_one_of_its_lane(
+    evaluating: Service,
+) -> None:
+    await put(evaluating, 1, details(minutes_ago=200))
+    await drive(evaluating, (200, 73.0), (150, 73.4), (120, 73.2), (60, 74.0))
+    await put(evaluating, 2, None)
+    _, next_ = await put(evaluating, 3, details("T2", minutes_ago=0))
+    assert next_["detour_factor"] == pytest.approx((1.3 + 1.4) / 2, abs=0.001)
+    assert 40 < next_["speed_kmh"] < 70
+
+
+async def test_the_same_trip_may_go_to_another_place(
+    evaluating: Service, db: Connection
+) -> None:
+    trip = details()
+    await put(evaluating, 1, trip)
+    trip["destination"] = {"latitude": 0, "longitude": 73.5}
+    assert (await put(evaluating, 2, trip))[0] == 200
+    open_ = await db.fetch(
+        "SELECT geofence_id, version FROM geofence WHERE valid_until IS NULL"
+    )
+    assert {record["version"] for record in open_} == {2}
+    assert len(open_) == 2
+
+
+async def test_a_vehicle_that_never_had_a_trip_is_404(service: Service) -> None:
+    response = await service.client.get("/v1/vehicles/MH9/trip", headers=ADMIN)
+    assert response.json()["error"]["code"] == "unknown_vehicle"
+    assert response.status_code == 404
+
+
+async def test_a_time_without_a_zone_is_refused(service: Service) -> None:
+    trip = {**details(), "started_at": "2026-03-01T08:00:00"}
+    status, refused = await put(service, 1, trip)
+    assert (status, refused["error"]["code"]) == (422, "invalid_request")
