@@ -186,7 +186,7 @@ class FactWorker:
         if not open_trips:
             return
         told = {
-            item.fact.subject: item
+            (item.fact.vehicle_identifier, item.fact.subject): item
             for _, item in await trips.facts(connection, vehicles)
         }
         changes = []
@@ -200,7 +200,7 @@ class FactWorker:
                 trip,
                 assignment.vehicle_identifier,
                 progress(trip, seen, assignment.pace),
-                told.get(trip.reference),
+                told.get((assignment.vehicle_identifier, trip.reference)),
             )
             if change is not None:
                 changes.append((device, change))
