@@ -6,7 +6,7 @@ locals {
   other = { staging = "production", production = "staging" }
 
   infrastructure = {
-    for environment in local.environments : environment => [
+    for environment in local.environments : environment => concat(local.fences[environment], [
       {
         Sid    = "ReadRoles"
         Effect = "Allow"
@@ -63,10 +63,23 @@ locals {
         Resource = ["arn:aws:iam::${local.account}:oidc-provider/oidc.eks.${var.region}.amazonaws.com/*"]
       },
       {
+        Sid      = "LeaveTheImages"
+        Effect   = "Deny"
+        Action   = ["*"]
+        Resource = concat(local.image_arns, local.cache_arns)
+      },
+    ])
+  }
+
+  # What neither whoever applies an environment may do, nor any role that is made there: otherwise a role made for the
+  # purpose would be a way around the fence.
+  fences = {
+    for environment in local.environments : environment => [
+      {
         Sid      = "FenceOff"
         Effect   = "Deny"
         Action   = ["*"]
-        Resource = concat(local.fenced_off[environment], local.image_arns, local.cache_arns)
+        Resource = local.fenced_off[environment]
       },
       {
         Sid    = "LeaveTheStateBucketAndItsKey"
@@ -93,12 +106,70 @@ locals {
         Resource  = ["*"]
         Condition = { StringEquals = { "aws:ResourceTag/Environment" = [local.other[environment]] } }
       },
+      {
+        # Both environments are in one zone: the names of the other, and the domain's own, stay what they are.
+        Sid      = "LeaveOtherNames"
+        Effect   = "Deny"
+        Action   = ["route53:ChangeResourceRecordSets"]
+        Resource = ["arn:aws:route53:::hostedzone/*"]
+        Condition = {
+          "ForAnyValue:StringNotLike" = {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames" = [
+              for form in ["", "*.", "*-"] : "${form}${environment}.${var.domain}"
+            ]
+          }
+        }
+      },
+      {
+        Sid      = "LeaveTheZone"
+        Effect   = "Deny"
+        Action   = ["route53:DeleteHostedZone"]
+        Resource = ["arn:aws:route53:::hostedzone/*"]
+      },
     ]
   }
 
   boundary_arns = {
     for environment in local.environments :
     environment => "arn:aws:iam::${local.account}:policy/tms-${environment}-boundary"
+  }
+
+  boundary_statements = {
+    for environment in local.environments : environment => concat([
+      {
+        Sid       = "NothingToPeopleAndRoles"
+        Effect    = "Allow"
+        NotAction = ["iam:*", "organizations:*", "account:*"]
+        Resource  = ["*"]
+      },
+      {
+        # The load-balancer controller makes this role on its first use; EKS nodes and RDS have theirs.
+        Sid       = "ServiceLinkedRoles"
+        Effect    = "Allow"
+        Action    = ["iam:CreateServiceLinkedRole"]
+        Resource  = ["arn:aws:iam::${local.account}:role/aws-service-role/*"]
+        Condition = { StringEquals = { "iam:AWSServiceName" = "elasticloadbalancing.amazonaws.com" } }
+      },
+      {
+        # Nodes pull images; nothing in a cluster makes them.
+        Sid    = "LeaveTheImages"
+        Effect = "Deny"
+        Action = [
+          "ecr:BatchDeleteImage",
+          "ecr:CompleteLayerUpload",
+          "ecr:DeleteLifecyclePolicy",
+          "ecr:DeleteRepository",
+          "ecr:DeleteRepositoryPolicy",
+          "ecr:InitiateLayerUpload",
+          "ecr:PutImage",
+          "ecr:PutImageTagMutability",
+          "ecr:PutLifecyclePolicy",
+          "ecr:SetRepositoryPolicy",
+          "ecr:UploadLayerPart",
+        ]
+        Resource = concat(local.image_arns, local.cache_arns)
+      },
+    ], local.fences[environment])
   }
 
   fenced_off = {
@@ -130,29 +201,5 @@ resource "aws_iam_policy" "boundary" {
   name        = "tms-${each.key}-boundary"
   description = "The most that roles of ${each.key} can do"
 
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "NothingToPeopleAndRoles"
-        Effect    = "Allow"
-        NotAction = ["iam:*", "organizations:*", "account:*"]
-        Resource  = ["*"]
-      },
-      {
-        # The load-balancer controller makes this role on its first use; EKS nodes and RDS have theirs.
-        Sid       = "ServiceLinkedRoles"
-        Effect    = "Allow"
-        Action    = ["iam:CreateServiceLinkedRole"]
-        Resource  = ["arn:aws:iam::${local.account}:role/aws-service-role/*"]
-        Condition = { StringEquals = { "iam:AWSServiceName" = "elasticloadbalancing.amazonaws.com" } }
-      },
-      {
-        Sid      = "FenceOff"
-        Effect   = "Deny"
-        Action   = ["*"]
-        Resource = local.fenced_off[each.key]
-      },
-    ]
-  })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.boundary_statements[each.key] })
 }

@@ -163,4 +163,32 @@ CLUSTER = (
         "has room for more",
         "envs/staging",
     ),
+    tested(
+        "a made role that reaches what its maker must not",
+        "bootstrap/infrastructure.tf",
+        "], local.fences[environment])",
+        "])",
+        "no_role_that_an_environment_makes_gets_around_its_fence failed",
+    ),
+    tested(
+        "staging that moves production's names",
+        "bootstrap/infrastructure.tf",
+        'for form in ["", "*.", "*-"] : "${form}${environment}.${var.domain}"',
+        'for form in ["", "*."] : "${form}${var.domain}"',
+        "each_environment_writes_its_own_names failed",
+    ),
+    tested(
+        "a rollout that does not wait for the balancers",
+        "modules/bindings/main.tf",
+        '"elbv2.k8s.aws/pod-readiness-gate-inject" = "enabled"',
+        '"elbv2.k8s.aws/pod-readiness-gate-inject" = "disabled"',
+        "a_rollout_waits_for_the_balancers failed",
+    ),
+    tested(
+        "a database's log in clear",
+        "modules/database/main.tf",
+        "  retention_in_days = var.log_days\n  kms_key_id        = var.kms_key_arn\n",
+        "  retention_in_days = var.log_days\n",
+        "its_logs_are_encrypted_and_end_at_some_time failed",
+    ),
 )

@@ -109,3 +109,38 @@ run "who_applies_staging_is_fenced_off_from_production" {
     error_message = "A role made without the boundary could do anything."
   }
 }
+
+run "no_role_that_an_environment_makes_gets_around_its_fence" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for environment in ["staging", "production"] : alltrue([
+        for fence in local.fences[environment] :
+        contains([for s in local.infrastructure[environment] : s.Sid if s.Effect == "Deny"], fence.Sid) &&
+        contains([for s in local.boundary_statements[environment] : s.Sid if s.Effect == "Deny"], fence.Sid)
+      ])
+    ])
+    error_message = "Every fence stands in the boundary too: whoever makes a role could do by it what is denied to him."
+  }
+
+  assert {
+    condition = anytrue([
+      for s in local.boundary_statements.staging : s.Effect == "Deny" && contains(s.Action, "ecr:PutImage") && contains(s.Resource, "arn:aws:ecr:ap-south-1:123456789012:repository/tms-odoo")
+      if s.Effect == "Deny"
+    ])
+    error_message = "Nothing in a cluster pushes the images that production runs."
+  }
+}
+
+run "each_environment_writes_its_own_names" {
+  command = plan
+
+  assert {
+    condition = one([
+      for s in local.fences.staging : s.Condition["ForAnyValue:StringNotLike"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"]
+      if s.Sid == "LeaveOtherNames"
+    ]) == ["staging.tms.example", "*.staging.tms.example", "*-staging.tms.example"]
+    error_message = "Both environments are in one zone: staging must not move production's names."
+  }
+}

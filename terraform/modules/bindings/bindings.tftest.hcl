@@ -132,3 +132,12 @@ run "the_archive_is_written_by_one_account_and_emptied_by_none" {
     error_message = "Nothing in the archive goes by the service's hand."
   }
 }
+
+run "a_rollout_waits_for_the_balancers" {
+  command = plan
+
+  assert {
+    condition     = kubernetes_namespace_v1.this.metadata[0].labels["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
+    error_message = "Otherwise the last old pod goes before a balancer knows the first new one."
+  }
+}

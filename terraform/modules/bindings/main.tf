@@ -12,6 +12,8 @@ resource "kubernetes_namespace_v1" "this" {
     labels = {
       "pod-security.kubernetes.io/enforce" = "restricted"
       "pod-security.kubernetes.io/warn"    = "restricted"
+      # A new pod is ready once the balancer has it: until then the old ones stay.
+      "elbv2.k8s.aws/pod-readiness-gate-inject" = "enabled"
     }
   }
 }

@@ -19,6 +19,7 @@ variables {
   backup_days              = 35
   deletion_protection      = true
   monitoring_role_arn      = "arn:aws:iam::123456789012:role/monitoring"
+  log_days                 = 30
   kms_key_arn              = "arn:aws:kms:ap-south-1:123456789012:key/test"
 }
 
@@ -91,4 +92,15 @@ run "without_backups_it_is_refused" {
   }
 
   expect_failures = [var.backup_days]
+}
+
+run "its_logs_are_encrypted_and_end_at_some_time" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for group in aws_cloudwatch_log_group.this : group.retention_in_days == 30 && group.kms_key_id == var.kms_key_arn
+    ]) && toset(aws_db_instance.this.enabled_cloudwatch_logs_exports) == toset(keys(aws_cloudwatch_log_group.this))
+    error_message = "Every log that RDS ships goes to a group of ours."
+  }
 }

@@ -43,6 +43,15 @@ resource "aws_db_parameter_group" "this" {
   }
 }
 
+# Made before RDS makes them: statements hold what drivers did, and RDS' own groups are not encrypted and never end.
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = toset(["postgresql", "upgrade"])
+
+  name              = "/aws/rds/instance/${var.name}/${each.key}"
+  retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
+}
+
 resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_161:Odoo and the service log in with a password of their own role; IAM tokens last 15 minutes
   #checkov:skip=CKV_AWS_157:staging runs in one zone, on purpose; a test holds production to several
@@ -87,7 +96,7 @@ resource "aws_db_instance" "this" {
   performance_insights_retention_period = 7
   monitoring_interval                   = 60
   monitoring_role_arn                   = var.monitoring_role_arn
-  enabled_cloudwatch_logs_exports       = ["postgresql", "upgrade"]
+  enabled_cloudwatch_logs_exports       = keys(aws_cloudwatch_log_group.this)
 
   lifecycle {
     # RDS upgrades minor versions by itself.

@@ -43,6 +43,11 @@ variable "backup_days" {
   }
 }
 
+variable "log_days" {
+  description = "Days for which the database's logs are kept."
+  type        = number
+}
+
 variable "deletion_protection" {
   description = "The database cannot be deleted by an apply."
   type        = bool

@@ -64,6 +64,7 @@ module "database" {
   storage_gb               = each.value.storage_gb
   multi_az                 = var.multi_az
   backup_days              = var.backup_days
+  log_days                 = var.log_days
   deletion_protection      = var.protected
   monitoring_role_arn      = aws_iam_role.monitoring.arn
   kms_key_arn              = aws_kms_key.this.arn

@@ -165,3 +165,9 @@ def test_the_workflow_installs_the_terraform_that_is_required() -> None:
     assert set(re.findall(r'terraform_version: "(.*)"', workflow)) == {
         TERRAFORM_VERSION
     }
+
+
+def test_nothing_is_applied_by_who_only_asked_for_a_plan() -> None:
+    job = next(job for job in jobs() if "plan.bin" in json.dumps(job))
+    applying = [step for step in job["steps"] if "apply" in step.get("run", "")]
+    assert [step["if"] for step in applying] == ["inputs.action == 'apply'"]
