@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -9,8 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support.listening import listening
 from support.odoo import SECRET, FakeOdoo, serving
-from support.postgres import PostgresServer, create_database
-from support.service import Service, in_process, settings_for
+from support.postgres import (
+    PostgresServer,
+    create_database,
+    free_port,
+    make_cluster,
+)
+from support.service import Service, ServiceProcess, in_process, settings_for
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.database import Connection
@@ -28,9 +34,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty cluster that every server starts from."""
+    folder = tmp_path_factory.mktemp("cluster") / "data"
+    make_cluster(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    cluster: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PostgresServer]:
     """A server that lives as long as the run."""
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"), durable=False)
+    folder = tmp_path_factory.mktemp("postgres")
+    server = PostgresServer(cluster, folder, durable=False)
     server.start()
     yield server
     server.stop()
@@ -92,17 +109,51 @@ async def trackers(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def durable(
+    cluster: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PostgresServer]:
     """A server that keeps what it committed, and that a test may crash."""
-    server = PostgresServer(tmp_path_factory.mktemp("durable"), durable=True)
+    folder = tmp_path_factory.mktemp("durable")
+    server = PostgresServer(cluster, folder, durable=True)
     server.start()
     yield server
     server.stop("immediate")
 
 
+@pytest.fixture(scope="session")
+async def migrated_template(durable: PostgresServer) -> str:
+    """A database with the schema, to be copied."""
+    await schema.migrate(settings_for(await create_database(durable, "template_gps")))
+    return "template_gps"
+
+
 @pytest.fixture
-async def url(durable: PostgresServer) -> str:
+async def url(durable: PostgresServer, migrated_template: str) -> str:
     """A fresh database with the schema."""
-    url = await create_database(durable, f"faults_{uuid4().hex}")
-    await schema.migrate(settings_for(url))
-    return url
+    return await create_database(durable, f"faults_{uuid4().hex}", migrated_template)
+
+
+@pytest.fixture(scope="session")
+async def shared_process(
+    durable: PostgresServer,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[ServiceProcess]:
+    url = await create_database(durable, "shared", migrated_template)
+    settings = settings_for(url, teltonika_port=free_port(), gt06_port=free_port())
+    log = tmp_path_factory.mktemp("service") / "service.log"
+    process = ServiceProcess(settings, free_port(), log)
+    yield process
+    process.end()
+
+
+@pytest.fixture
+async def process(shared_process: ServiceProcess) -> ServiceProcess:
+    """The service in its own process, with every port, on a durable database.
+
+    Tests share it, because starting it takes longer than most of them; each brings its
+    own devices, and the next one starts what it ended.
+    """
+    if not shared_process.is_running:
+        await shared_process.start()
+    return shared_process

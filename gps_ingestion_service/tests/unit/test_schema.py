@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from support.postgres import PostgresServer, free_port
 from support.service import GATEWAY, Service, eventually, row, settings_for
 
@@ -32,6 +34,15 @@ async def test_several_replicas_may_migrate_at_once(postgres: PostgresServer) ->
     )
     await connection.close()
     assert locks == 0
+
+
+def test_each_migration_is_named_after_its_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", "gps_ingestion_service:migrations")
+    scripts = ScriptDirectory.from_config(config)
+    revisions = {script.revision for script in scripts.walk_revisions()}
+    assert schema.known_revisions() == revisions
+    assert schema.head_revision() == scripts.get_current_head()
 
 
 async def test_a_database_that_was_never_migrated_has_no_revision(

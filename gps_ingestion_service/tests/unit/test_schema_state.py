@@ -31,9 +31,11 @@ def test_an_unknown_revision_comes_from_a_newer_program() -> None:
     assert judge("r9999") is State.AHEAD
 
 
-def test_an_older_revision_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "known_revisions", lambda: frozenset({"r0000"}))
-    assert judge("r0000") is State.BEHIND
+def test_an_older_revision_is_behind(
+    head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "head_revision", lambda: "9999")
+    assert judge(head) is State.BEHIND
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,14 @@
 its own process: what was acknowledged is stored, and stored once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from random import randrange
 
 import asyncpg
 import httpx
-import pytest
-from support.postgres import PostgresServer, free_port
-from support.service import ServiceProcess, eventually, provision, settings_for
+from support.postgres import PostgresServer
+from support.service import ServiceProcess, eventually, provision
 from support.sockets import Link, linked
 from support.trackers import (
     Record,
@@ -31,15 +30,24 @@ Key = tuple[str, int]
 class Fleet:
     """Teltonika devices and one GT06 that keep what is not acknowledged."""
 
-    def __init__(self, teltonika: int, gt06_port: int) -> None:
-        self._teltonika = teltonika
-        self._gt06 = gt06_port
+    def __init__(self, process: ServiceProcess) -> None:
+        settings = process.settings
+        assert settings.teltonika_port is not None and settings.gt06_port is not None
+        self._teltonika = settings.teltonika_port
+        self._gt06 = settings.gt06_port
+        self._process = process
         self._start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=12)
         self._stop = False
-        self.imeis = [f"35630704244{number:04d}" for number in range(SENDERS + 1)]
+        fleet = randrange(10**13)
+        self.imeis = [f"{fleet:013d}{number:02d}" for number in range(SENDERS + 1)]
         self.acknowledged: set[Key] = set()
         self.refused = 0
         self.broken = 0
+
+    async def provision(self) -> None:
+        async with httpx.AsyncClient(base_url=self._process.url) as client:
+            for number, imei in enumerate(self.imeis):
+                await provision(client, imei, f"MH{number}")
 
     async def run(self) -> None:
         *teltonika, concox = self.imeis
@@ -107,42 +115,19 @@ class Fleet:
         self.acknowledged.update((imei, int(time.timestamp())) for time in times)
 
 
-class Process:
-    """The service in its own process, with ports for trackers."""
-
-    def __init__(self, url: str, log: Path) -> None:
-        self.teltonika, self.gt06 = free_port(), free_port()
-        settings = settings_for(url, teltonika_port=self.teltonika, gt06_port=self.gt06)
-        self.service = ServiceProcess(settings, free_port(), log)
-
-    async def start(self) -> Fleet:
-        await self.service.start()
-        fleet = Fleet(self.teltonika, self.gt06)
-        async with httpx.AsyncClient(base_url=self.service.url) as client:
-            for number, imei in enumerate(fleet.imeis):
-                await provision(client, imei, f"MH{number}")
-        return fleet
-
-
-@pytest.fixture
-async def running(url: str, tmp_path: Path) -> AsyncIterator[Process]:
-    """A service that is ended when the test is over."""
-    process = Process(url, tmp_path / "service.log")
-    yield process
-    process.service.end()
-
-
-async def stored(url: str) -> list[Key]:
-    connection = await asyncpg.connect(url)
+async def stored(fleet: Fleet, process: ServiceProcess) -> list[Key]:
+    connection = await asyncpg.connect(process.settings.database_url.get_secret_value())
     records = await connection.fetch(
-        "SELECT device_id, fix_time FROM fix JOIN device ON device.id = fix.device"
+        "SELECT device_id, fix_time FROM fix JOIN device ON device.id = fix.device "
+        "WHERE device_id = ANY($1)",
+        fleet.imeis,
     )
     await connection.close()
     return [(record[0], int(record[1].timestamp())) for record in records]
 
 
-async def assert_nothing_lost(fleet: Fleet, url: str) -> None:
-    rows = await stored(url)
+async def assert_nothing_lost(fleet: Fleet, process: ServiceProcess) -> None:
+    rows = await stored(fleet, process)
     assert len(rows) == len(set(rows)), "a fix is stored twice"
     lost = fleet.acknowledged - set(rows)
     assert not lost, f"{len(lost)} acknowledged fixes are lost"
@@ -150,9 +135,10 @@ async def assert_nothing_lost(fleet: Fleet, url: str) -> None:
 
 
 async def test_postgresql_crashes_and_the_service_is_killed_while_trackers_send(
-    durable: PostgresServer, url: str, running: Process
+    durable: PostgresServer, process: ServiceProcess
 ) -> None:
-    fleet = await running.start()
+    fleet = Fleet(process)
+    await fleet.provision()
     task = asyncio.create_task(fleet.run())
     await fleet.reaches(300)
     await asyncio.to_thread(durable.stop, "immediate")
@@ -166,22 +152,23 @@ async def test_postgresql_crashes_and_the_service_is_killed_while_trackers_send(
     await asyncio.to_thread(durable.start)
     await fleet.reaches(before + 300)
     broken = fleet.broken
-    running.service.kill()
-    await running.service.start()
+    process.kill()
+    await process.start()
     await fleet.reaches(before + 600)
     fleet.stop()
     await task
     assert fleet.broken > broken
-    await assert_nothing_lost(fleet, url)
+    await assert_nothing_lost(fleet, process)
 
 
-async def test_sigterm_answers_the_frames_in_hand(url: str, running: Process) -> None:
-    fleet = await running.start()
+async def test_sigterm_answers_the_frames_in_hand(process: ServiceProcess) -> None:
+    fleet = Fleet(process)
+    await fleet.provision()
     task = asyncio.create_task(fleet.run())
     await fleet.reaches(300)
-    status = await running.service.terminate()
+    status = await process.terminate()
     fleet.stop()
     await task
     assert status == 0
     # A tracker whose answer was cut off would have stored more than it knows of.
-    assert set(await stored(url)) == fleet.acknowledged
+    assert set(await stored(fleet, process)) == fleet.acknowledged

@@ -27,17 +27,22 @@ def free_port() -> int:
         return port
 
 
+def make_cluster(data: Path) -> None:
+    """A cluster in that folder, for servers to start from a copy of."""
+    _run(
+        "initdb", "-D", data, "-U", USER, "--auth=trust", "--encoding=UTF8",
+        "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+    )  # fmt: skip
+
+
 class PostgresServer:
     """One server in a folder; ``stop`` and ``start`` keep its data and its port."""
 
-    def __init__(self, folder: Path, *, durable: bool) -> None:
+    def __init__(self, cluster: Path, folder: Path, *, durable: bool) -> None:
         self.port = free_port()
         self._data = folder / "data"
         self._log = folder / "postgres.log"
-        self._run(
-            "initdb", "-D", self._data, "-U", USER, "--auth=trust", "--encoding=UTF8",
-            "--locale=C.UTF-8", "--no-sync", "--no-instructions",
-        )  # fmt: skip
+        shutil.copytree(cluster, self._data)
         settings = ["listen_addresses = '127.0.0.1'", "unix_socket_directories = ''"]
         if not durable:
             settings += ["fsync = off", "full_page_writes = off"]
@@ -50,31 +55,33 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
-        self._run("pg_ctl", "-D", self._data, "-w", "-s", "-l", self._log, "start")
+        _run("pg_ctl", "-D", self._data, "-w", "-s", "-l", self._log, "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: ``fast`` ends its clients, ``immediate`` is a crash."""
-        self._run("pg_ctl", "-D", self._data, "-w", "-s", "-m", mode, "stop")
-
-    def _run(self, program: str, *arguments: str | Path) -> None:
-        # PostgreSQL refuses root; in a user namespace root is somebody else, and
-        # may still read a virtualenv that lies in root's home.
-        prefix = []
-        if os.geteuid() == 0:
-            unshare = shutil.which("unshare")
-            assert unshare, "as root the tests need unshare (package util-linux)"
-            prefix = [unshare, "-U", "--map-user=65534", "--map-group=65534", "--"]
-        subprocess.run(
-            [*prefix, str(binaries() / program), *map(str, arguments)],
-            check=True,
-            cwd=self._data.parent,
-            stdout=subprocess.DEVNULL,
-        )
+        _run("pg_ctl", "-D", self._data, "-w", "-s", "-m", mode, "stop")
 
 
-async def create_database(server: PostgresServer, name: str) -> str:
-    """A new empty database; its URL."""
+def _run(program: str, *arguments: str | Path) -> None:
+    # PostgreSQL refuses root; in a user namespace root is somebody else, and may still
+    # read a virtualenv that lies in root's home.
+    prefix = []
+    if os.geteuid() == 0:
+        unshare = shutil.which("unshare")
+        assert unshare, "as root the tests need unshare (package util-linux)"
+        prefix = [unshare, "-U", "--map-user=65534", "--map-group=65534", "--"]
+    subprocess.run(
+        [*prefix, str(binaries() / program), *map(str, arguments)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+async def create_database(
+    server: PostgresServer, name: str, template: str = "template1"
+) -> str:
+    """A new database, a copy of ``template``; its URL."""
     connection = await asyncpg.connect(server.url("postgres"))
-    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     await connection.close()
     return server.url(name)

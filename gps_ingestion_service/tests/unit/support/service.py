@@ -80,10 +80,16 @@ async def provision(
     return {"Authorization": f"Bearer {response.json()['token']}"}
 
 
+# FastAPI prepares the routes of each application anew when the first requests come,
+# and that takes longer than most tests. All that a route needs is in its request.
+_ROUTES = create_app(settings_for("postgresql://nowhere")).router.routes
+
+
 @asynccontextmanager
 async def in_process(settings: Settings) -> AsyncIterator[Service]:
     """The application with its lifespan, spoken to over ASGI."""
     app = create_app(settings)
+    app.router.routes = _ROUTES
     async with app.router.lifespan_context(app):
         state: State = app.state.gps
         transport = httpx.ASGITransport(app=app)
@@ -118,6 +124,7 @@ class ServiceProcess:
 
     def __init__(self, settings: Settings, port: int, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.settings = settings
         self.log = log
         secret = settings.odoo_hmac_secret
         self._environment = {
@@ -155,15 +162,22 @@ class ServiceProcess:
     async def wait_ready(self) -> None:
         """Return once ``/readyz`` says so."""
 
-        async def ready() -> bool:
-            async with httpx.AsyncClient() as client:
+        # One client for all questions: each would read the certificates of the system.
+        async with httpx.AsyncClient() as client:
+
+            async def ready() -> bool:
                 try:
                     response = await client.get(f"{self.url}/readyz")
                 except httpx.TransportError:
                     return False
                 return response.status_code == 200
 
-        await eventually(ready, "the service is ready")
+            await eventually(ready, "the service is ready")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """``kill -9``."""
@@ -179,7 +193,7 @@ class ServiceProcess:
 
     def end(self) -> None:
         """Make sure that nothing is left behind."""
-        if self._process is not None and self._process.poll() is None:
+        if self.is_running:
             self.kill()
 
 
