@@ -33,6 +33,12 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
         """True at exactly 0, 0: what a receiver without a lock reports."""
         return self.latitude == 0.0 and self.longitude == 0.0
 
+    @property
+    def alarm(self) -> str | None:
+        """What the device raised with this position, in its attribute ``alarm``."""
+        alarm = self.attributes.get("alarm")
+        return alarm if isinstance(alarm, str) and alarm else None
+
 
 def printable(fix: Fix) -> dict[str, Any]:
     """What is known of a fix, for people: units as in :class:`Fix`."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from gps_ingestion_service.errors import QueueFull, StorageUnavailable
 from gps_ingestion_service.fix import Fix, Status
@@ -28,6 +29,7 @@ class Table:
     def __init__(self) -> None:
         self.rows: set[Key] = set()
         self.groups: list[int] = []
+        self.alarms: list[tuple[Key, str | None]] = []
         self.errors: list[Exception] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -45,12 +47,17 @@ class Table:
         self.rows |= keys
         return keys
 
+    async def add_alarms(self, entries: Sequence[Entry]) -> None:
+        self.alarms += [(item.key, item.fix.alarm) for item in entries]
+
 
 @asynccontextmanager
 async def committing(
     table: Table, queue_max_rows: int = 100, commit_max_rows: int = 10
 ) -> AsyncIterator[GroupCommit]:
-    group_commit = GroupCommit(table.store, Metrics(), queue_max_rows, commit_max_rows)
+    group_commit = GroupCommit(
+        table.store, table.add_alarms, Metrics(), queue_max_rows, commit_max_rows
+    )
     task = asyncio.create_task(group_commit.run())
     yield group_commit
     group_commit.close()
@@ -215,3 +222,14 @@ async def test_no_rows_need_no_commit() -> None:
     async with committing(table) as group_commit:
         assert await group_commit.submit([]) == []
     assert table.groups == []
+
+
+async def test_the_alarms_of_rows_that_repeat_a_fix_are_kept() -> None:
+    table = Table()
+    silent = entry(1)
+    raised = Entry(1, structs.replace(silent.fix, attributes={"alarm": "sos"}), NOW)
+    async with committing(table) as group_commit:
+        together = await submit(group_commit, silent, raised)
+        assert together == [Status.ACCEPTED, Status.DUPLICATE]
+        assert await submit(group_commit, raised) == [Status.DUPLICATE]
+    assert table.alarms == [(raised.key, "sos")] * 2

@@ -15,7 +15,7 @@ from support.listening import (
 )
 from support.service import ADMIN, Service
 from support.sockets import Link, linked
-from support.trackers import IMEI, gt06, gt06_login, gt06_position
+from support.trackers import GT06_CELL, IMEI, gt06, gt06_login, gt06_position
 
 from gps_ingestion_service.database import Connection
 
@@ -46,6 +46,29 @@ async def test_gt06_positions_heartbeats_and_alarms_are_answered(
         again = await link.ask(gt06_login(serial=6), 10)
         assert again == gt06(0x01, b"", serial=6)
     assert await stored(db) == 3
+
+
+def alarm(time: datetime, code: int) -> bytes:
+    state = bytes([0x46, 4, 4, code, 2])
+    return gt06(0x16, gt06_position(time) + b"\x09" + GT06_CELL + state)
+
+
+async def test_an_alarm_in_the_second_of_another_packet_is_not_lost(
+    trackers: Service, db: Connection
+) -> None:
+    time = moment()
+    async with gt06_in(trackers) as link:
+        for packet in (
+            gt06(0x12, gt06_position(time)),
+            alarm(time, 0x01),
+            alarm(time, 0x02),
+            alarm(time, 0x01),
+        ):
+            assert len(await link.ask(packet, 10)) == 10
+    assert await stored(db) == 1
+    for table in ("fix", "last_position"):
+        kept = await db.fetchval(f"SELECT attributes ->> 'alarm' FROM {table}")
+        assert kept == "sos,power_cut"
 
 
 async def test_the_clock_of_the_operator_comes_before_that_of_the_login(

@@ -38,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 Store = Callable[[Sequence[Entry]], Awaitable[set[tuple[int, datetime]]]]
+AddAlarms = Callable[[Sequence[Entry]], Awaitable[None]]
 
 
 class _Waiting:
@@ -54,13 +55,20 @@ class GroupCommit:
     """Gathers rows and commits them in groups.
 
     ``store`` writes rows whose keys differ, in one transaction, and returns the keys
-    that were new once that transaction is committed.
+    that were new once that transaction is committed. ``add_alarms`` gives the alarms of
+    rows that repeat a key to the fix that has it.
     """
 
     def __init__(
-        self, store: Store, metrics: Metrics, queue_max_rows: int, commit_max_rows: int
+        self,
+        store: Store,
+        add_alarms: AddAlarms,
+        metrics: Metrics,
+        queue_max_rows: int,
+        commit_max_rows: int,
     ) -> None:
         self._store = store
+        self._add_alarms = add_alarms
         self._metrics = metrics
         self._queue_max_rows = queue_max_rows
         self._commit_max_rows = commit_max_rows
@@ -168,7 +176,7 @@ class GroupCommit:
         for index, entry in enumerate(entries):
             first.setdefault(entry.key, index)
         stored = await self._write([entries[index] for index in first.values()])
-        return [
+        statuses = [
             (
                 Status.ACCEPTED
                 if first[entry.key] == index and entry.key in stored
@@ -176,6 +184,16 @@ class GroupCommit:
             )
             for index, entry in enumerate(entries)
         ]
+        # A tracker with a clock of whole seconds may report twice in one, and say only
+        # the second time that somebody pressed the panic button.
+        repeats = [
+            entry
+            for entry, status in zip(entries, statuses, strict=True)
+            if status is Status.DUPLICATE and entry.fix.alarm is not None
+        ]
+        if repeats:
+            await self._add_alarms(repeats)
+        return statuses
 
     async def _write(self, entries: Sequence[Entry]) -> set[tuple[int, datetime]]:
         for attempt in range(_CONFLICT_RETRIES + 1):

@@ -87,6 +87,18 @@ _NOTE_FOR_FACTS = """
 _NEW_KEYS = "SELECT device, fix_time FROM stored"
 
 
+# Of one alarm after the other, separated by commas; the same again changes nothing.
+_ADD_ALARM = """
+UPDATE {table} AS kept
+SET attributes = coalesce(attributes, '{{}}') || jsonb_build_object(
+    'alarm', concat_ws(',', nullif(attributes ->> 'alarm', ''), $3::text)
+)
+WHERE device = $1 AND fix_time = $2
+  AND NOT string_to_array($3, ',')
+      <@ string_to_array(coalesce(attributes ->> 'alarm', ''), ',')
+"""
+
+
 class StoredPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A fix as it is kept, with whose it is."""
 
@@ -117,6 +129,18 @@ class FixStore:
         ) as connection:
             records = await connection.fetch(self._statement, *arguments)
         return {(record["device"], record["fix_time"]) for record in records}
+
+    async def add_alarms(self, entries: Sequence[Entry]) -> None:
+        """Add each alarm to those of the stored fix with the same key, and commit."""
+        rows = sorted(
+            {(*entry.key, alarm) for entry in entries if (alarm := entry.fix.alarm)}
+        )
+        async with (
+            self._database.pool.acquire(timeout=self._acquire_timeout_s) as connection,
+            connection.transaction(),
+        ):
+            for table in ("fix", "last_position"):
+                await connection.executemany(_ADD_ALARM.format(table=table), rows)
 
 
 def _columns(entries: Sequence[Entry]) -> tuple[list[Any], ...]:
