@@ -21,7 +21,7 @@ class ErrorBody(BaseModel):
 _MEANINGS = {
     400: ("the request cannot be read", "invalid_json"),
     401: ("no token, or a wrong one", "invalid_token"),
-    403: ("the device is disabled", "device_disabled"),
+    403: ("the device is disabled, or the token opens other things", "device_disabled"),
     404: ("there is no such device or message", "unknown_device"),
     409: ("the version is stale or taken", "stale_version"),
     413: ("the body or the number of rows is too large", "body_too_large"),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import structlog
@@ -28,6 +29,9 @@ from gps_ingestion_service.formats import DecodeError
 from gps_ingestion_service.geofences.endpoints import router as geofences_router
 from gps_ingestion_service.health.endpoints import router as health_router
 from gps_ingestion_service.health.service import Health
+from gps_ingestion_service.history.endpoints import router as history_router
+from gps_ingestion_service.live.endpoints import router as live_router
+from gps_ingestion_service.live.feed import Feed
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.observability.middleware import RequestContext
 from gps_ingestion_service.partitions import PartitionKeeper
@@ -40,6 +44,7 @@ from gps_ingestion_service.push.service import Pusher
 from gps_ingestion_service.quarantine.endpoints import router as quarantine_router
 from gps_ingestion_service.quarantine.replay import Replay
 from gps_ingestion_service.quarantine.service import Bounds, Quarantine
+from gps_ingestion_service.retention import Retention
 from gps_ingestion_service.settings import Settings
 from gps_ingestion_service.state import State
 from gps_ingestion_service.time_policy import TimePolicy
@@ -50,6 +55,8 @@ from gps_ingestion_service.trips.progress import Pace
 from gps_ingestion_service.trips.service import Trips
 
 _RESTART_S = 5.0
+# Positions that wait for one open map before it counts as too slow.
+_LIVE_QUEUE = 10_000
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -58,8 +65,10 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
     """Put the parts together; nothing is opened yet."""
     database = Database(settings)
     registry = DeviceRegistry(database, metrics)
+    store = FixStore(database, settings.connect_timeout_s, facts=settings.facts)
     group_commit = GroupCommit(
-        FixStore(database, settings.connect_timeout_s, facts=settings.facts).store,
+        store.store,
+        store.add_alarms,
         metrics,
         settings.queue_max_rows,
         settings.commit_max_rows,
@@ -79,7 +88,12 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
     return State(
         settings=settings,
         metrics=metrics,
-        credentials=Credentials(settings.admin_token, settings.ingest_token),
+        credentials=Credentials(
+            settings.admin_token,
+            settings.ingest_token,
+            settings.read_token,
+            settings.provision_token,
+        ),
         database=database,
         registry=registry,
         provisioning=Provisioning(database, registry),
@@ -89,6 +103,7 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         trips=Trips(
             database, Pace(settings.trip_detour_factor, settings.trip_speed_kmh / 3.6)
         ),
+        live=Feed(database, metrics, settings.live_max_clients, _LIVE_QUEUE),
         quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
         listeners=Listeners(settings, intake, metrics),
@@ -116,10 +131,17 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
             asyncio.create_task(supervise("registry", state.registry.follow)),
             asyncio.create_task(supervise("partitions", keeper.run)),
             asyncio.create_task(supervise("quarantine", state.quarantine.run)),
+            asyncio.create_task(supervise("live feed", state.live.run)),
         ]
         if settings.facts:
             worker = fact_worker(state)
             tasks.append(asyncio.create_task(supervise("facts", worker.run)))
+        if settings.retention_days is not None:
+            folder = Path(settings.export_dir) if settings.export_dir else None
+            retention = Retention(
+                state.database, state.metrics, settings.retention_days, folder
+            )
+            tasks.append(asyncio.create_task(supervise("retention", retention.run)))
         if settings.odoo_url and settings.odoo_hmac_secret is not None:
             http = await stack.enter_async_context(
                 httpx.AsyncClient(timeout=settings.push_timeout_s, trust_env=False)
@@ -224,6 +246,8 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
     for router in (
         ingest_router,
         read_router,
+        history_router,
+        live_router,
         devices_router,
         quarantine_router,
         events_router,

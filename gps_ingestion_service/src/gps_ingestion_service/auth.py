@@ -4,10 +4,11 @@ import base64
 import hashlib
 import hmac
 import secrets
+from enum import Flag, auto
 
 from pydantic import SecretStr
 
-from gps_ingestion_service.errors import Unauthorised
+from gps_ingestion_service.errors import Forbidden, Unauthorised
 
 _MISSING = "send the header Authorization: Bearer <token>"
 
@@ -51,20 +52,53 @@ def matches(token: str, token_digest: bytes | None) -> bool:
     return token_digest is not None and hmac.compare_digest(digest(token), token_digest)
 
 
+class Scope(Flag):
+    """What a token of the settings opens."""
+
+    READ = auto()
+    DEVICES = auto()
+    PROVISION = auto()
+    ADMIN = auto()
+
+
 class Credentials:
     """The tokens of the settings, as digests."""
 
-    def __init__(self, admin_token: SecretStr, ingest_token: SecretStr | None) -> None:
-        self._admin = digest(admin_token.get_secret_value())
+    def __init__(
+        self,
+        admin_token: SecretStr,
+        ingest_token: SecretStr | None = None,
+        read_token: SecretStr | None = None,
+        provision_token: SecretStr | None = None,
+    ) -> None:
+        self._scopes = [
+            (digest(token.get_secret_value()), scopes)
+            for token, scopes in (
+                (admin_token, ~Scope(0)),
+                (read_token, Scope.READ | Scope.DEVICES),
+                (provision_token, Scope.DEVICES | Scope.PROVISION),
+            )
+            if token
+        ]
         self._ingest = digest(ingest_token.get_secret_value()) if ingest_token else None
 
-    def require_admin(self, header: str | None) -> None:
-        """Raise :class:`Unauthorised` unless the header holds the admin token."""
+    def require(self, scope: Scope, header: str | None) -> None:
+        """Let the header through if its token opens this.
+
+        Raises:
+            Unauthorised: there is no token, or one that nobody issued.
+            Forbidden: the token opens other things only.
+        """
         token = bearer_token(header)
         if token is None:
             raise Unauthorised(_MISSING)
-        if not matches(token, self._admin):
-            raise Unauthorised("this is not the admin token")
+        opened = [scopes for known, scopes in self._scopes if matches(token, known)]
+        if not opened:
+            raise Unauthorised(
+                "this is not the admin token, nor another that opens this"
+            )
+        if not any(scope in scopes for scopes in opened):
+            raise Forbidden("this token does not open this route; use the admin token")
 
     def is_ingest(self, token: str) -> bool:
         """Whether the token is that of a gateway."""

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import NoReturn
 
 import msgspec
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import disable_created_metrics
 
 from gps_ingestion_service import schema, schema_state
@@ -101,9 +103,10 @@ def _serve(options: argparse.Namespace) -> int:
     # uvicorn passes the signal on once it has shut down; that is a clean end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
-    server = uvicorn.Server(
+    app = create_app(settings, options.host)
+    server = _Server(
         uvicorn.Config(
-            create_app(settings, options.host),
+            app,
             host=options.host,
             port=options.port,
             loop="uvloop",
@@ -116,8 +119,22 @@ def _serve(options: argparse.Namespace) -> int:
             timeout_graceful_shutdown=_GRACE_S,
         )
     )
+    server.ends_streams(app)
     server.run()
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """A server whose stop does not wait for streams that never end."""
+
+    def ends_streams(self, app: FastAPI) -> None:
+        """Say whose live feed is to be closed first."""
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then answer the rest and close."""
+        self._app.state.gps.live.close()
+        await super().shutdown(sockets)
 
 
 def _allow_many_connections() -> None:

@@ -67,6 +67,13 @@ class Unauthorised(ServiceError):
         super().__init__(401, "invalid_token", message)
 
 
+class Forbidden(ServiceError):
+    """A valid token that does not open this route."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(403, "insufficient_scope", message)
+
+
 def error_response(error: ServiceError) -> JSONResponse:
     """The body and headers that every error of the service has."""
     headers = {}

@@ -20,6 +20,14 @@ def partition_name(day: date) -> str:
     return f"fix_{day:%Y%m%d}"
 
 
+def day_of_partition(name: str) -> date | None:
+    """The UTC day of the partition of that name; None: it is no day's."""
+    try:
+        return datetime.strptime(name, "fix_%Y%m%d").date()
+    except ValueError:
+        return None
+
+
 async def make_partition(connection: Executor, day: date) -> bool:
     """Create the partition of one UTC day; False where it is there already.
 

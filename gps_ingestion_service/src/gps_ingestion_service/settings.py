@@ -95,6 +95,12 @@ class FactSettings(BaseSettings):
 class Settings(DatabaseSettings, AdminSettings, FactSettings):
     """Everything ``serve`` reads, once, at start."""
 
+    read_token: SecretStr | None = Field(
+        None, description="bearer token that reads positions and devices only"
+    )
+    provision_token: SecretStr | None = Field(
+        None, description="bearer token that reads and writes devices only"
+    )
     ingest_token: SecretStr | None = Field(
         None, description="bearer token of a gateway; unset: no gateway is accepted"
     )
@@ -125,6 +131,15 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
     max_age_days: float = Field(366.0, gt=0, description="oldest fix taken, days")
     partitions_ahead_days: int = Field(
         7, ge=1, le=60, description="daily partitions made ahead"
+    )
+    retention_days: int | None = Field(
+        None, ge=1, description="days that fixes are kept; unset: for ever"
+    )
+    export_dir: str = Field(
+        "", description="folder that a day is exported to before it is dropped"
+    )
+    live_max_clients: int = Field(
+        200, ge=0, description="most open connections of the live feed"
     )
     quarantine_days: float = Field(
         30.0, gt=0, le=3650, description="days that a refused message is kept"
@@ -172,6 +187,21 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
             raise ValueError("GPS_ODOO_HMAC_SECRET must be set when GPS_ODOO_URL is")
         if self.queue_max_rows < self.max_rows:
             raise ValueError("GPS_QUEUE_MAX_ROWS must not be below GPS_MAX_ROWS")
+        kept = self.retention_days
+        if kept is not None and kept < self.max_age_days:
+            raise ValueError(
+                "GPS_RETENTION_DAYS must not be below GPS_MAX_AGE_DAYS: "
+                "a fix would be taken and dropped"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _export_is_possible(self) -> "Settings":
+        folder = self.export_dir
+        if folder and self.retention_days is None:
+            raise ValueError("GPS_EXPORT_DIR is of use with GPS_RETENTION_DAYS only")
+        if folder and not os.access(folder, os.W_OK | os.X_OK):
+            raise ValueError("GPS_EXPORT_DIR must be a folder that can be written")
         return self
 
 

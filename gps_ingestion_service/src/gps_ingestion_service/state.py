@@ -5,11 +5,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from gps_ingestion_service.auth import Credentials
+from gps_ingestion_service.auth import Credentials, Scope
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
 from gps_ingestion_service.health.service import Health
+from gps_ingestion_service.live.feed import Feed
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions.group_commit import GroupCommit
 from gps_ingestion_service.positions.service import Ingestion, Reading
@@ -34,6 +35,7 @@ class State:
     ingestion: Ingestion
     reading: Reading
     trips: Trips
+    live: Feed
     quarantine: Quarantine
     replay: Replay
     listeners: Listeners
@@ -50,4 +52,15 @@ StateDep = Annotated[State, Depends(get_state)]
 
 def require_admin(request: Request, state: StateDep) -> None:
     """Dependency of every route that only the admin token opens."""
-    state.credentials.require_admin(request.headers.get("authorization"))
+    state.credentials.require(Scope.ADMIN, request.headers.get("authorization"))
+
+
+def require_read(request: Request, state: StateDep) -> None:
+    """Dependency of the routes that the read token opens too."""
+    state.credentials.require(Scope.READ, request.headers.get("authorization"))
+
+
+def require_devices(request: Request, state: StateDep) -> None:
+    """Dependency of the routes of devices: the read token opens those that read."""
+    scope = Scope.DEVICES if request.method == "GET" else Scope.PROVISION
+    state.credentials.require(scope, request.headers.get("authorization"))

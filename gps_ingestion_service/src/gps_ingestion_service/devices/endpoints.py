@@ -15,14 +15,14 @@ from gps_ingestion_service.devices.schemas import (
     DeviceView,
     IssuedToken,
 )
-from gps_ingestion_service.state import StateDep, require_admin
+from gps_ingestion_service.state import StateDep, require_devices
 
 admin_scheme = HTTPBearer(auto_error=False, scheme_name="admin token")
 router = APIRouter(
     prefix="/v1/devices",
     tags=["devices"],
-    dependencies=[Depends(admin_scheme), Depends(require_admin)],
-    responses=errors(401, 422, 503),
+    dependencies=[Depends(admin_scheme), Depends(require_devices)],
+    responses=errors(401, 403, 422, 503),
 )
 
 

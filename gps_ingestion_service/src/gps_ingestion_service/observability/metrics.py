@@ -30,6 +30,7 @@ class Metrics:
         self._trackers(registry)
         self._push(registry)
         self._facts(registry)
+        self._live(registry)
 
     def _requests(self, registry: CollectorRegistry) -> None:
         self.fixes = Counter(
@@ -95,6 +96,12 @@ class Metrics:
         self.partitions_ahead = Gauge(
             "gps_partitions_ahead_days",
             "Days after today that have a partition",
+            registry=registry,
+        )
+        self.retention = Counter(
+            "gps_retention_days",
+            "Days past their retention: dropped, changed while exported, failed",
+            ["outcome"],
             registry=registry,
         )
 
@@ -220,5 +227,15 @@ class Metrics:
             "gps_push_events",
             "Events by Odoo's answer, or by why there was none",
             ["result"],
+            registry=registry,
+        )
+
+    def _live(self, registry: CollectorRegistry) -> None:
+        self.live_clients = Gauge(
+            "gps_live_clients", "Open connections of the live feed", registry=registry
+        )
+        self.live_dropped = Counter(
+            "gps_live_clients_dropped",
+            "Connections of the live feed that did not keep up",
             registry=registry,
         )

@@ -34,7 +34,7 @@ from gps_ingestion_service.positions.schemas import (
 )
 from gps_ingestion_service.positions.service import Sender
 from gps_ingestion_service.quarantine.service import ANONYMOUS
-from gps_ingestion_service.state import State, StateDep, require_admin
+from gps_ingestion_service.state import State, StateDep, require_read
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -44,8 +44,8 @@ sender_scheme = HTTPBearer(auto_error=False, scheme_name="device or ingest token
 ingest_router = APIRouter(tags=["ingestion"])
 read_router = APIRouter(
     tags=["positions"],
-    dependencies=[Depends(admin_scheme), Depends(require_admin)],
-    responses=errors(401, 422, 503),
+    dependencies=[Depends(admin_scheme), Depends(require_read)],
+    responses=errors(401, 403, 422, 503),
 )
 
 

@@ -1,0 +1,1 @@
+"""What a vehicle did: tracks and days, from the stored fixes."""

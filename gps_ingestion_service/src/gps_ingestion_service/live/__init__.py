@@ -1,0 +1,1 @@
+"""Positions as they move, for maps that stay open."""

@@ -1,0 +1,155 @@
+"""Days that are older than they must be kept."""
+
+import csv
+import gzip
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from support.service import (
+    GATEWAY,
+    Service,
+    eventually,
+    in_process,
+    row,
+    settings_for,
+)
+
+from gps_ingestion_service import retention as module
+from gps_ingestion_service.database import Connection
+from gps_ingestion_service.partitions import make_partition, partition_name
+from gps_ingestion_service.retention import Retention
+
+DAY_S = 86_400
+TODAY = datetime.now(UTC).date()
+OLD = TODAY - timedelta(days=40)
+NOON = datetime(OLD.year, OLD.month, OLD.day, 12, tzinfo=UTC)
+
+
+def at(second: int, **values: float) -> dict[str, object]:
+    return row(timestamp=(NOON + timedelta(seconds=second)).isoformat(), **values)
+
+
+def retention(service: Service, folder: Path | None) -> Retention:
+    return Retention(service.state.database, service.state.metrics, 30, folder)
+
+
+async def names(db: Connection) -> set[str]:
+    records = await db.fetch(
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits "
+        "WHERE inhparent = 'fix'::regclass"
+    )
+    return {record["name"] for record in records}
+
+
+@pytest.fixture
+async def aged(service: Service, db: Connection) -> AsyncIterator[Service]:
+    """A service with a fix of today and two of a day that is past its retention."""
+    await service.provision("one")
+    async with db.transaction():
+        await make_partition(db, OLD)
+    rows = [*(at(second, latitude=second) for second in (1, 2)), row()]
+    named = [{**item, "device_id": "one"} for item in rows]
+    assert (await service.post(named, GATEWAY)).json()["accepted"] == 3
+    yield service
+    await db.execute(f"DROP TABLE IF EXISTS {partition_name(OLD)}")
+
+
+async def test_a_day_past_its_retention_is_dropped_and_others_stay(
+    aged: Service, db: Connection
+) -> None:
+    await retention(aged, None).enforce(TODAY)
+    assert partition_name(OLD) not in await names(db)
+    assert await db.fetchval("SELECT count(*) FROM fix") == 1
+    assert 'gps_retention_days_total{outcome="dropped"}' in await aged.metrics()
+
+
+async def test_a_day_is_exported_before_it_is_dropped(
+    aged: Service, db: Connection, tmp_path: Path
+) -> None:
+    await retention(aged, tmp_path).enforce(TODAY)
+    assert partition_name(OLD) not in await names(db)
+    (exported,) = tmp_path.iterdir()
+    assert exported.name == f"{partition_name(OLD)}.csv.gz"
+    with gzip.open(exported, "rt", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(item["latitude"] for item in rows) == ["1", "2"]
+    assert {item["device_id"] for item in rows} == {"one"}
+    assert {item["vehicle_identifier"] for item in rows} == {"MH12AB1234"}
+
+
+async def test_a_day_that_cannot_be_exported_stays(
+    aged: Service, db: Connection, tmp_path: Path
+) -> None:
+    again_s = await retention(aged, tmp_path / "missing").enforce(TODAY)
+    assert again_s < 3600
+    assert partition_name(OLD) in await names(db)
+    assert await db.fetchval("SELECT count(*) FROM fix") == 3
+    assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
+
+
+async def test_a_fix_that_comes_during_the_export_keeps_its_day(
+    aged: Service, db: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = module._export
+
+    async def export_and_receive(connection: Connection, day: date, to: Path) -> int:
+        rows = await export(connection, day, to)
+        late = {**at(3), "device_id": "one"}
+        assert (await aged.post([late], GATEWAY)).json()["accepted"] == 1
+        return rows
+
+    monkeypatch.setattr(module, "_export", export_and_receive)
+    await retention(aged, tmp_path).enforce(TODAY)
+    assert await db.fetchval(f"SELECT count(*) FROM {partition_name(OLD)}") == 3
+    assert 'gps_retention_days_total{outcome="changed"} 1.0' in await aged.metrics()
+
+
+async def test_old_fixes_without_a_day_of_their_own_go_as_well(
+    service: Service, db: Connection, tmp_path: Path
+) -> None:
+    await service.provision("one")
+    await service.post([{**row(50 * DAY_S), "device_id": "one"}], GATEWAY)
+    assert await db.fetchval("SELECT count(*) FROM fix_default") == 1
+    await retention(service, tmp_path).enforce(TODAY)
+    assert await db.fetchval("SELECT count(*) FROM fix") == 0
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+async def test_another_replica_does_not_do_it_a_second_time(
+    aged: Service, db: Connection
+) -> None:
+    other = await aged.state.database.connect()
+    await other.execute("SELECT pg_advisory_lock($1)", 0x6770735F706172 + 1)
+    await retention(aged, None).enforce(TODAY)
+    await other.close()
+    assert partition_name(OLD) in await names(db)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"retention_days": 30, "max_age_days": 366}, "GPS_RETENTION_DAYS"),
+        ({"export_dir": "."}, "GPS_RETENTION_DAYS"),
+        ({"retention_days": 400, "export_dir": "/nowhere"}, "GPS_EXPORT_DIR"),
+    ],
+)
+def test_settings_that_would_lose_fixes_are_refused(
+    values: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ValidationError, match=named):
+        settings_for("postgresql://nowhere", **values)
+
+
+async def test_the_service_enforces_it_while_it_runs(
+    aged: Service, db: Connection, migrated_url: str
+) -> None:
+    settings = settings_for(migrated_url, retention_days=30, max_age_days=20)
+    async with in_process(settings):
+
+        async def dropped() -> bool:
+            return partition_name(OLD) not in await names(db)
+
+        await eventually(dropped, "the day is dropped")
