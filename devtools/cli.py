@@ -68,7 +68,9 @@ def _test_18(layout: Layout, options: argparse.Namespace) -> int:
 def _bench(layout: Layout, options: argparse.Namespace) -> int:
     with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
         ensure_venv(layout, "gps", print)
-    for line in lines(measure(layout, options.singles, options.batched)):
+    for line in lines(
+        measure(layout, options.singles, options.batched, options.history)
+    ):
         print(line)
     return 0
 
@@ -120,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = add("bench", _bench, "measure what a fix costs")
     bench.add_argument("--singles", type=int, default=4000, metavar="N")
     bench.add_argument("--batched", type=int, default=40_000, metavar="N")
+    bench.add_argument("--history", type=int, default=10_000_000, metavar="N")
     drill = add("recovery-drill", _recovery_drill, "lose a database and restore it")
     drill.add_argument(
         "--archive-timeout",

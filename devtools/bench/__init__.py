@@ -1,1 +1,1 @@
-"""What a fix costs on this machine, in three ways to bring it in, in one run."""
+"""What a fix costs on this machine to bring in, and a day of them to read."""

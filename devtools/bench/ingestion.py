@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from devtools.bench.cpu import cpu_seconds
+from devtools.bench.vehicle_day import VehicleDay, measure_day
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 from devtools.lone_service import DATABASE, TOKEN, LoneService
@@ -46,6 +47,7 @@ class Measured:
 
     :param fix_bytes: on disk, with index.
     :param wal_bytes: of write-ahead log for one fix that came in a batch.
+    :param day: reading a vehicle's day out of a large history.
     """
 
     single: Cost
@@ -53,6 +55,7 @@ class Measured:
     copy: Cost
     fix_bytes: float
     wal_bytes: float
+    day: VehicleDay
 
 
 @dataclass
@@ -150,11 +153,12 @@ def device_name(number: int) -> str:
     return f"BENCH-{number:04d}"
 
 
-def measure(layout: Layout, singles: int, batched: int) -> Measured:
+def measure(layout: Layout, singles: int, batched: int, history: int) -> Measured:
     """Measure all ways, one after the other, durably, on a database of their own.
 
     :param singles: fixes that come one by one.
     :param batched: fixes that come in batches, and by COPY.
+    :param history: fixes that a vehicle's day is read from.
     :raises DevtoolsError: something did not start, or refused a fix.
     """
     layout.run.mkdir(parents=True, exist_ok=True)
@@ -174,12 +178,12 @@ def measure(layout: Layout, singles: int, batched: int) -> Measured:
                     service.register(device_name(number), f"MH12AB{number:04d}")
                 start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=20)
                 bench = Bench(service, process.pid, server.pid, start)
-                return _all(bench, singles, batched)
+                return _all(bench, singles, batched, history)
         finally:
             cluster.stop(server)
 
 
-def _all(bench: Bench, singles: int, batched: int) -> Measured:
+def _all(bench: Bench, singles: int, batched: int, history: int) -> Measured:
     cluster = bench.service.cluster
     # Plans, caches and code that is only read once are not a fix's cost.
     bench.batch(BATCH_ROWS)
@@ -195,4 +199,7 @@ def _all(bench: Bench, singles: int, batched: int) -> Measured:
     )
     fix_bytes = float(cluster.query(size, DATABASE)[0])
     copy = bench.copy(batched)
-    return Measured(single, batch, copy, fix_bytes, wal_bytes)
+    devices = [device_name(number) for number in range(DEVICES)]
+    today = datetime.now(UTC).date()
+    day = measure_day(bench.service, devices, history, today)
+    return Measured(single, batch, copy, fix_bytes, wal_bytes, day)

@@ -27,3 +27,9 @@ def lines(measured: Measured) -> Iterator[str]:
     ceiling = batch.database_us / copy.database_us
     yield f"the database works {ceiling:.1f} times as long on it as on a bare COPY"
     yield f"{measured.fix_bytes:.0f} bytes on disk, {measured.wal_bytes:.0f} of log"
+    day = measured.day
+    yield (
+        f"a vehicle's day of {day.fixes:,} fixes out of {day.rows:,} is read in "
+        f"{day.median_ms:.0f} ms, in {day.slow_ms:.0f} ms one time in twenty"
+    )
+    yield from day.plan

@@ -12,6 +12,7 @@ from devtools import cli
 from devtools.bench.cpu import cpu_seconds
 from devtools.bench.ingestion import Cost, Measured, measure
 from devtools.bench.report import lines
+from devtools.bench.vehicle_day import VehicleDay
 from devtools.layout import Layout
 from devtools.processes import identify
 
@@ -45,7 +46,7 @@ def test_who_is_gone_has_used_nothing() -> None:
 
 def test_a_real_service_and_database_are_measured(tmp_path: Path) -> None:
     layout = Layout(root=REAL.root, cache=REAL.cache, run=tmp_path / "run")
-    measured = measure(layout, singles=320, batched=5000)
+    measured = measure(layout, singles=320, batched=5000, history=20_000)
     single, batch, copy = measured.single, measured.batch, measured.copy
     assert [cost.fixes for cost in (single, batch, copy)] == [320, 5000, 5000]
     assert min(cost.per_s for cost in (single, batch, copy)) > 0
@@ -53,6 +54,10 @@ def test_a_real_service_and_database_are_measured(tmp_path: Path) -> None:
     assert batch.service_us > copy.service_us, "COPY goes past the service"
     assert 50 < measured.fix_bytes < 1000
     assert 50 < measured.wal_bytes < 5000
+    assert (measured.day.rows, measured.day.fixes) == (20_000, 40)
+    assert 0 < measured.day.median_ms <= measured.day.slow_ms
+    plan = "\n".join(measured.day.plan)
+    assert "Index Scan" in plan and "Seq Scan" not in plan
     assert list(layout.run.iterdir()) == [], "nothing is left behind"
 
 
@@ -67,6 +72,7 @@ def test_the_command_prints_ratios(
         copy=Cost(10, 50_000.0, 0.0, 5.0),
         fix_bytes=150,
         wal_bytes=250,
+        day=VehicleDay(10_000_000, 1000, 12.4, 30.0, ["Limit (actual time=1..2)"]),
     )
     asked: list[object] = []
 
@@ -77,7 +83,7 @@ def test_the_command_prints_ratios(
     monkeypatch.setattr(Layout, "discover", lambda: layout)
     monkeypatch.setattr(cli, "measure", answer)
     assert cli.main(["bench", "--singles", "7", "--batched", "500"]) == 0
-    assert asked == [layout, 7, 500]
+    assert asked == [layout, 7, 500, 10_000_000]
     assert capsys.readouterr().out.splitlines() == list(lines(found))
     assert "a fix alone costs 30.0 times the CPU of one in a batch" in lines(found)
     assert "the database works 2.0 times as long on it as on a bare COPY" in lines(
