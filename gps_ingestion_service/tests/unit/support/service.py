@@ -34,7 +34,7 @@ def settings_for(url: str, **changes: Any) -> Settings:
         "ingest_token": "the-ingest-token",
         "push_interval_s": 0.05,
         "push_backoff_max_s": 0.1,
-        "connect_timeout_s": 2,
+        "connect_timeout_s": 10,
         # Tests of the facts switch them on; for the others they would be work only.
         "facts": False,
         "facts_interval_s": 0.05,
