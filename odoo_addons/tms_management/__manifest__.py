@@ -25,6 +25,7 @@
         "views/tms_portal_templates.xml",
         "views/tracker_views.xml",
         "views/vehicle_position_views.xml",
+        "views/gps_event_views.xml",
         "views/tms_menus.xml",
         "views/live_map_views.xml",
     ],

@@ -1,5 +1,6 @@
 from . import (
     fleet_vehicle,
+    gps_event,
     gps_receipt,
     hr_employee,
     res_partner,

@@ -1,4 +1,4 @@
-"""The batch of positions that the GPS service sends: its form, row by row."""
+"""The batches that the GPS service sends: their form, and positions row by row."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 from .fleet_vehicle import normalise_truck_number
 from .gps_signature import CallRefused
 
-MAX_POSITIONS = 500
+MAX_ROWS = 500
 MAX_BODY_BYTES = 1024 * 1024
 
 #: A fix from further ahead would hold back every later one of its vehicle.
@@ -43,26 +43,26 @@ class Position:
     altitude_m: float | None
 
 
-def parse_batch(body: bytes) -> list:
-    """Return the unchecked rows of a batch.
+def parse_batch(body: bytes, content: str = "positions") -> list:
+    """Return the unchecked rows of a batch of ``content``.
 
-    :raises CallRefused: ``invalid_body`` or ``too_many_positions``
+    :raises CallRefused: ``invalid_body`` or ``too_many_positions`` and the like
     """
     try:
         batch = json.loads(body)
     except (ValueError, RecursionError):
         raise _invalid_body("The body is not JSON.") from None
-    if not isinstance(batch, dict) or not isinstance(batch.get("positions"), list):
+    if not isinstance(batch, dict) or not isinstance(batch.get(content), list):
         raise _invalid_body(
-            'The body must be an object with "batch_id" and a list "positions".'
+            f'The body must be an object with "batch_id" and a list "{content}".'
         )
     try:
         UUID(batch["batch_id"])
     except (KeyError, ValueError, TypeError, AttributeError):
         raise _invalid_body('"batch_id" must be a UUID.') from None
-    if len(batch["positions"]) > MAX_POSITIONS:
-        raise too_many_positions()
-    return batch["positions"]
+    if len(batch[content]) > MAX_ROWS:
+        raise too_many(content)
+    return batch[content]
 
 
 def parse_position(row, now: datetime) -> Position:
@@ -73,19 +73,19 @@ def parse_position(row, now: datetime) -> Position:
     """
     if not isinstance(row, dict):
         raise InvalidRow("position: must be an object")
-    fix_time = _time(row, "fix_time")
+    fix_time = read_time(row, "fix_time")
     if fix_time - now > MAX_FIX_AHEAD:
         raise InvalidRow("fix_time: lies more than 24 hours ahead")
     optional = {
-        name: None if row.get(name) is None else _number(row, name, *limits)
+        name: None if row.get(name) is None else read_number(row, name, *limits)
         for name, limits in _OPTIONAL_NUMBERS.items()
     }
     return Position(
-        vehicle_identifier=_identifier(row),
+        vehicle_identifier=read_identifier(row),
         fix_time=fix_time,
-        received_at=_time(row, "received_at"),
-        latitude=_number(row, "latitude", -90, 90),
-        longitude=_number(row, "longitude", -180, 180),
+        received_at=read_time(row, "received_at"),
+        latitude=read_number(row, "latitude", -90, 90),
+        longitude=read_number(row, "longitude", -180, 180),
         **optional,
     )
 
@@ -96,12 +96,12 @@ def identifier_of(row):
     return identifier[:64] if isinstance(identifier, str) else None
 
 
-def too_many_positions() -> CallRefused:
+def too_many(content: str) -> CallRefused:
     """Return the refusal of a batch that is too long or too large."""
     return CallRefused(
         413,
-        "too_many_positions",
-        f"A call may carry {MAX_POSITIONS} positions and {MAX_BODY_BYTES} bytes. "
+        f"too_many_{content}",
+        f"A call may carry {MAX_ROWS} {content} and {MAX_BODY_BYTES} bytes. "
         "Send smaller batches.",
     )
 
@@ -110,14 +110,22 @@ def _invalid_body(message: str) -> CallRefused:
     return CallRefused(400, "invalid_body", f"{message} See docs/interfaces.md.")
 
 
-def _identifier(row: dict) -> str:
+def read_identifier(row: dict) -> str:
+    """Return the truck number of a row.
+
+    :raises InvalidRow: where there is none
+    """
     identifier = row.get("vehicle_identifier")
     if not isinstance(identifier, str) or not normalise_truck_number(identifier):
         raise InvalidRow("vehicle_identifier: must be a truck number")
     return normalise_truck_number(identifier)
 
 
-def _time(row: dict, name: str) -> datetime:
+def read_time(row: dict, name: str) -> datetime:
+    """Return a time of a row, naive UTC.
+
+    :raises InvalidRow: where it is none, or has no zone
+    """
     try:
         value = datetime.fromisoformat(row.get(name))
         if value.tzinfo is None:
@@ -127,7 +135,11 @@ def _time(row: dict, name: str) -> datetime:
         raise InvalidRow(f"{name}: must be an ISO 8601 time with its zone") from None
 
 
-def _number(row: dict, name: str, lowest: float, highest: float) -> float:
+def read_number(row: dict, name: str, lowest: float, highest: float) -> float:
+    """Return a number of a row.
+
+    :raises InvalidRow: where it is none, or lies outside
+    """
     value = row.get(name)
     # A bool is an int to Python. NaN and infinity, which its JSON reader lets through,
     # lie in no range.

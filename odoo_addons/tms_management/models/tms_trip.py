@@ -140,6 +140,9 @@ class TmsTrip(models.Model):
     consignment_ids = fields.One2many("tms.consignment", "trip_id", copy=True)
     stop_ids = fields.One2many("tms.trip.stop", "trip_id", copy=True)
     event_ids = fields.One2many("tms.trip.event", "trip_id", readonly=True)
+    gps_event_ids = fields.One2many(
+        "tms.gps.event", "trip_id", readonly=True, groups=INTERNAL_GROUPS
+    )
     pod_ids = fields.One2many("tms.pod", "trip_id", readonly=True)
     weight_kg = fields.Float(
         string="Weight (kg)", digits=(12, 1), compute="_compute_weight", store=True

@@ -6,6 +6,7 @@ from . import (
     test_demo,
     test_gps_batch,
     test_gps_endpoint,
+    test_gps_event,
     test_gps_position,
     test_gps_settings,
     test_gps_signature,

@@ -54,9 +54,28 @@ def position(vehicle="ZZ99TT0001", **values):
     return {**row, **values}
 
 
-def batch(*positions):
+def event(vehicle="ZZ99TT0001", **values):
+    """Return one row of a batch of events: a stop that lasted ten minutes."""
+    row = {
+        "uuid": str(uuid4()),
+        "revision": 1,
+        "retracted": False,
+        "kind": "stop",
+        "subject": "",
+        "vehicle_identifier": vehicle,
+        "device_id": "test-device",
+        "started_at": utc(900),
+        "ended_at": utc(300),
+        "latitude": 18.52,
+        "longitude": 73.85,
+        "data": {},
+    }
+    return {**row, **values}
+
+
+def batch(*rows, content="positions"):
     """Return the body of a call."""
-    return json.dumps({"batch_id": str(uuid4()), "positions": positions}).encode()
+    return json.dumps({"batch_id": str(uuid4()), content: rows}).encode()
 
 
 def signed_headers(body, secret=SECRET, seconds_ago=0):

@@ -6,7 +6,7 @@ from datetime import datetime
 from odoo.tests import BaseCase
 
 from ..models.gps_batch import (
-    MAX_POSITIONS,
+    MAX_ROWS,
     InvalidRow,
     identifier_of,
     parse_batch,
@@ -56,9 +56,9 @@ class TestGpsBatch(BaseCase):
             self.assertEqual(refused.exception.code, "invalid_body")
 
     def test_five_hundred_positions_are_the_most(self):
-        self.assertEqual(len(parse_batch(batch(*[{}] * MAX_POSITIONS))), MAX_POSITIONS)
+        self.assertEqual(len(parse_batch(batch(*[{}] * MAX_ROWS))), MAX_ROWS)
         with self.assertRaises(CallRefused) as refused:
-            parse_batch(batch(*[{}] * (MAX_POSITIONS + 1)))
+            parse_batch(batch(*[{}] * (MAX_ROWS + 1)))
         self.assertEqual(refused.exception.status, 413)
         self.assertEqual(refused.exception.code, "too_many_positions")
 
