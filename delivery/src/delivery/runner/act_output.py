@@ -117,6 +117,7 @@ class ActOutput:
         self._listener = listener
         self._clock = clock or (lambda: datetime.now(UTC))
         self._jobs: dict[str, _OpenJob | Job] = {}
+        self._steps_of_ended: dict[str, dict[tuple[str, str], _OpenStep]] = {}
 
     def feed(self, line: str) -> None:
         """Take one line; what is not act's JSON is passed over."""
@@ -128,8 +129,8 @@ class ActOutput:
             return
         job = self._job(entry)
         if not isinstance(job, _OpenJob):
-            return
-        if "jobResult" in entry:
+            self._late(entry)
+        elif "jobResult" in entry:
             self._end(entry["job"], job, Conclusion(entry["jobResult"]))
         elif "stepID" in entry:
             self._step(job, entry)
@@ -154,7 +155,16 @@ class ActOutput:
     def _end(self, key: str, job: _OpenJob, conclusion: Conclusion) -> None:
         ended = job.close(conclusion, self._clock())
         self._jobs[key] = ended
+        self._steps_of_ended[key] = job.ended
         self._listener.job_ended(ended)
+
+    def _late(self, entry: Entry) -> None:
+        """What a step printed may come after the end of its job."""
+        if "stepID" in entry:
+            key = (str(entry.get("stage", "")), str(entry["stepID"][0]))
+            step = self._steps_of_ended[str(entry["job"])].get(key)
+            if step:
+                self._note(step, entry)
 
     def _step(self, job: _OpenJob, entry: Entry) -> None:
         key = (str(entry.get("stage", "")), str(entry["stepID"][0]))

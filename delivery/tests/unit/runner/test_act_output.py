@@ -120,6 +120,25 @@ def test_what_a_step_printed_last_can_come_after_its_end(
     assert said.log.read_text() == "::error::a bad mood\n"
 
 
+def test_what_a_step_printed_last_can_come_after_the_end_of_its_job(
+    tmp_path: Path, heard: Heard
+) -> None:
+    output = ActOutput(tmp_path / "logs", heard, Ticks())
+    step = {"job": "Greet", "stage": "Main", "step": "Say", "stepID": ["0"]}
+    late = {"command": "error", "arg": "a bad mood", "raw": "::error::a bad mood\n"}
+    unknown = {**step, "stepID": ["1"], **late}
+    for entry in (
+        step,
+        {**step, "stepResult": "failure"},
+        {"job": "Greet", "jobResult": "failure"},
+        {**step, **late},
+        unknown,
+    ):
+        output.feed(json.dumps(entry))
+    ((said,),) = (job.steps for job in output.finish())
+    assert said.errors == ["a bad mood"]
+
+
 def test_other_lines_are_passed_over(tmp_path: Path, heard: Heard) -> None:
     output = ActOutput(tmp_path / "logs", heard)
     for line in ("not JSON", "[]", '{"level": "info", "msg": "starting"}'):
