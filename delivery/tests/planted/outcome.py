@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from delivery.runner.components import Component
 from delivery.runner.results import Run, Step
 
 # The check that branch protection requires runs whatever happens; it does no work.
@@ -52,6 +53,10 @@ class Outcome:
         names = [job.name for job in self.run.jobs]
         later = names[names.index(name) + 1 :]
         return [later_job for later_job in later if not later_job.endswith(ALWAYS_RUNS)]
+
+    def left_production(self, component: Component) -> bool:
+        """Whether the component runs there what it did; others may be released."""
+        return self.after.get(component.name) == self.before.get(component.name)
 
     @property
     def told(self) -> str:
