@@ -106,18 +106,15 @@ class Cluster:
         )
         return counts
 
-    def schema(self, component: Component, namespace: str) -> str:
-        """The revision that a database is at."""
-        return self.sql(component, namespace, READ_REVISION[component])
-
-    def move_schema(self, component: Component, revision: str) -> None:
-        """Take the planted migration back out of every environment's database.
+    def before_migration(self, component: Component) -> dict[str, str]:
+        """Statements that bring each environment's database back to where it is now.
 
         No release can do that. It is what the runbook's restored backup does.
         """
-        for namespace in (STAGING, PRODUCTION):
-            move = WRITE_REVISION[component].format(revision=revision)
-            self.sql(component, namespace, move)
+        return {
+            namespace: self.sql(component, namespace, WAY_BACK[component])
+            for namespace in (STAGING, PRODUCTION)
+        }
 
     def sql(self, component: Component, namespace: str, statement: str) -> str:
         """What a statement answers, in a component's database."""
@@ -179,15 +176,20 @@ class Cluster:
         return items
 
 
-READ_REVISION = {
-    GPS: "SELECT version_num FROM alembic_version",
-    ODOO: "SELECT latest_version FROM ir_module_module WHERE name = 'tms_management'",
-}
-WRITE_REVISION = {
-    GPS: "UPDATE alembic_version SET version_num = '{revision}'; "
-    f"DROP TABLE IF EXISTS {PLANTED_TABLE}",
-    ODOO: "UPDATE ir_module_module SET latest_version = '{revision}'"
-    " WHERE name = 'tms_management'",
+# Each writes the statements that undo the planted migration. What Odoo's image recorded
+# about its own migration belongs to the version, as it would in a backup.
+WAY_BACK = {
+    GPS: f"""
+SELECT format('UPDATE alembic_version SET version_num = %L;'
+    ' DROP TABLE IF EXISTS {PLANTED_TABLE};', version_num)
+FROM alembic_version""",
+    ODOO: """
+SELECT format('UPDATE ir_module_module SET latest_version = %L WHERE id = %s;',
+    latest_version, id)
+FROM ir_module_module WHERE name = 'tms_management'
+UNION ALL
+SELECT format('UPDATE ir_config_parameter SET value = %L WHERE id = %s;', value, id)
+FROM ir_config_parameter WHERE starts_with(key, 'tms_management.image_')""",
 }
 
 

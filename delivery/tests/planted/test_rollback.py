@@ -66,7 +66,7 @@ def story(
         target = digest_of(released(component))
         # Now, while production serves: moved back, its database fits no pod there.
         cluster.put_in_a_row(component)
-        revision = cluster.schema(component, PRODUCTION)
+        way_back = cluster.before_migration(component)
         checkout = make_checkout()
         checkout.plant(plants.migration(checkout, component))
         staging = cluster.restored(component, STAGING)
@@ -75,7 +75,8 @@ def story(
                 forward = release_over_a_flaky_way(pipelines, checkout, component)
                 refused = pipelines.roll_back(unplanted, component, target)
             finally:
-                cluster.move_schema(component, revision)
+                for namespace, statements in way_back.items():
+                    cluster.sql(component, namespace, statements)
             counts = cluster.row_counts(component)
             accepted = pipelines.roll_back(unplanted, component, target)
             after = cluster.row_counts(component)
