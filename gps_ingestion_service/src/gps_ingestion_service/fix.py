@@ -13,8 +13,9 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
 
     ``latitude`` and ``longitude`` are WGS 84 degrees, ``speed`` m/s, ``course``
     degrees clockwise from north in [0, 360), ``altitude`` and ``accuracy`` metres,
-    ``fix_time`` an aware UTC time. What a device sends and we do not model is kept
-    in ``attributes``.
+    ``fix_time`` an aware UTC time. ``sent_time`` is that time as the device sent it,
+    read as UTC, where it was corrected; the difference is the correction. What a device
+    sends and we do not model is kept in ``attributes``.
     """
 
     fix_time: datetime
@@ -27,6 +28,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     altitude: float | None = None
     accuracy: float | None = None
     attributes: Mapping[str, Any] = {}
+    sent_time: datetime | None = None
 
     @property
     def is_null_island(self) -> bool:

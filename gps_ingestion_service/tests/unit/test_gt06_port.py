@@ -78,7 +78,8 @@ async def test_the_clock_of_the_operator_comes_before_that_of_the_login(
     zone = bytes.fromhex("36083200")
     async with gt06_in(trackers, zone) as link:
         await link.ask(gt06(0x12, gt06_position(time + timedelta(hours=8))), 10)
-        assert await db.fetchval("SELECT fix_time FROM fix") == time
+        kept = await db.fetchrow("SELECT fix_time, sent_time FROM fix")
+        assert tuple(kept or ()) == (time, time + timedelta(hours=8))
         await trackers.client.put(
             f"/v1/devices/{IMEI}/clock",
             json={"utc_offset_minutes": 330},

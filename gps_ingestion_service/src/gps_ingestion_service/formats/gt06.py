@@ -157,8 +157,10 @@ def _row(kind: int, cursor: Cursor, utc_offset: timedelta) -> Row:
         attributes["valid"] = False
     _read_rest(kind, cursor, attributes)
     try:
+        local = _time(clock)
         return Fix(
-            fix_time=_time(clock, utc_offset),
+            fix_time=local - utc_offset,
+            sent_time=local if utc_offset else None,
             latitude=fields.latitude(latitude if flags & 1 << 10 else -latitude),
             longitude=fields.longitude(-longitude if flags & 1 << 11 else longitude),
             speed=speed_kmh * fields.MPS_PER_KMH,
@@ -169,11 +171,11 @@ def _row(kind: int, cursor: Cursor, utc_offset: timedelta) -> Row:
         return error.rejection
 
 
-def _time(clock: bytes, utc_offset: timedelta) -> datetime:
+def _time(clock: bytes) -> datetime:
+    """What the clock of the device shows, read as UTC."""
     year, month, day, hour, minute, second = clock
     try:
-        local = datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
-        return local - utc_offset
+        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise FieldError(
             "invalid_timestamp", "timestamp", f"{clock.hex()} is no date and time"

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import msgspec
 
@@ -12,7 +13,8 @@ from gps_ingestion_service.positions.repository import StoredPosition
 # Enough for one network write; a piece per fix would cost more than the fix.
 _CHUNK_BYTES = 32 * 1024
 _NUMBERS = ("latitude", "longitude", "speed", "course", "altitude", "accuracy")
-_COLUMNS = ("timestamp", "vehicle_identifier", *_NUMBERS, "attributes")
+_MORE = ("attributes", "sent_timestamp")
+_COLUMNS = ("timestamp", "vehicle_identifier", *_NUMBERS, *_MORE)
 
 
 async def geojson(positions: AsyncIterator[StoredPosition]) -> AsyncIterator[bytes]:
@@ -39,6 +41,7 @@ def _feature(position: StoredPosition) -> dict[str, object]:
         },
         "properties": {
             "timestamp": fix.fix_time,
+            "sent_timestamp": fix.sent_time,
             "device_id": position.device_id,
             "vehicle_identifier": position.vehicle_identifier,
             "speed": fix.speed,
@@ -69,8 +72,13 @@ def _cells(position: StoredPosition) -> list[object]:
     fix: Fix = position.fix
     attributes = msgspec.json.encode(fix.attributes).decode() if fix.attributes else ""
     return [
-        fix.fix_time.isoformat().replace("+00:00", "Z"),
+        _time(fix.fix_time),
         position.vehicle_identifier,
         *(getattr(fix, name) for name in _NUMBERS),
         attributes,
+        "" if fix.sent_time is None else _time(fix.sent_time),
     ]
+
+
+def _time(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")

@@ -17,22 +17,22 @@ from gps_ingestion_service.positions.group_commit import Entry
 _STORE = """
 WITH incoming AS MATERIALIZED (
     SELECT row.device, fix_time, received_at, latitude, longitude, speed, course,
-           altitude, accuracy, attributes::jsonb AS attributes,
+           altitude, accuracy, attributes::jsonb AS attributes, sent_time,
            device.vehicle_identifier
     FROM unnest(
         $1::integer[], $2::timestamptz[], $3::timestamptz[],
         $4::double precision[], $5::double precision[], $6::double precision[],
         $7::double precision[], $8::double precision[], $9::double precision[],
-        $10::text[]
+        $10::text[], $11::timestamptz[]
     ) AS row (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes
+        altitude, accuracy, attributes, sent_time
     )
     LEFT JOIN device ON device.id = row.device
 ), stored AS (
     INSERT INTO fix (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes, vehicle_identifier
+        altitude, accuracy, attributes, sent_time, vehicle_identifier
     )
     SELECT * FROM incoming ORDER BY device, fix_time
     ON CONFLICT (device, fix_time) DO NOTHING
@@ -46,7 +46,7 @@ WITH incoming AS MATERIALIZED (
 ), moved AS (
     INSERT INTO last_position AS last (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes, vehicle_identifier
+        altitude, accuracy, attributes, sent_time, vehicle_identifier
     )
     SELECT * FROM newest ORDER BY device
     ON CONFLICT (device) DO UPDATE SET
@@ -54,7 +54,7 @@ WITH incoming AS MATERIALIZED (
         latitude = excluded.latitude, longitude = excluded.longitude,
         speed = excluded.speed, course = excluded.course,
         altitude = excluded.altitude, accuracy = excluded.accuracy,
-        attributes = excluded.attributes,
+        attributes = excluded.attributes, sent_time = excluded.sent_time,
         vehicle_identifier = excluded.vehicle_identifier
     WHERE excluded.fix_time > last.fix_time
     RETURNING last.*
@@ -159,6 +159,7 @@ def _columns(entries: Sequence[Entry]) -> tuple[list[Any], ...]:
             msgspec.json.encode(fix.attributes).decode() if fix.attributes else None
             for fix in fixes
         ],
+        [fix.sent_time for fix in fixes],
     )
 
 
@@ -173,7 +174,7 @@ async def history(
     return await connection.fetch(
         """
         SELECT fix_time, received_at, latitude, longitude, speed, course, altitude,
-               accuracy, attributes, vehicle_identifier
+               accuracy, attributes, sent_time, vehicle_identifier
         FROM fix
         WHERE device = $1 AND fix_time > $2 AND fix_time < $3
         ORDER BY fix_time
@@ -232,5 +233,6 @@ def position(record: asyncpg.Record, device_id: str, mounted_in: str) -> StoredP
             altitude=record["altitude"],
             accuracy=record["accuracy"],
             attributes=msgspec.json.decode(attributes) if attributes else {},
+            sent_time=record["sent_time"],
         ),
     )

@@ -70,6 +70,10 @@ class PositionView(BaseModel):
     device_id: str
     vehicle_identifier: str
     timestamp: datetime
+    sent_timestamp: Annotated[
+        datetime | None,
+        Field(description="as the device sent it, where that was corrected"),
+    ]
     received_at: datetime
     latitude: float
     longitude: float
@@ -87,6 +91,7 @@ class PositionView(BaseModel):
             device_id=position.device_id,
             vehicle_identifier=position.vehicle_identifier,
             timestamp=fix.fix_time,
+            sent_timestamp=fix.sent_time,
             received_at=position.received_at,
             latitude=fix.latitude,
             longitude=fix.longitude,

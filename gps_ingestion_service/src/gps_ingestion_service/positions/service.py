@@ -17,6 +17,7 @@ from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.time_policy import TimePolicy
 
 NULL_ISLAND = "null_island"
+WEEK_ROLLOVER = "week_rollover"
 # No device id looks like this.
 GATEWAY = "@gateway"
 
@@ -154,7 +155,7 @@ class Ingestion:
                 entries[index] = entry
         statuses = await self._group_commit.submit(list(entries.values()))
         for (index, entry), status in zip(entries.items(), statuses, strict=True):
-            verdicts[index] = _verdict(index, entry, status)
+            verdicts[index] = _verdict(index, rows[index], entry, status)
         self._measure(verdicts.values(), entries, received_at)
         return [verdicts[index] for index in range(len(rows))]
 
@@ -177,8 +178,10 @@ class Ingestion:
         device = sender.identify(row)
         if isinstance(device, Rejection):
             return device
-        refused = self._time_policy.check(row.fix_time, received_at)
-        return refused or Entry(device.id, row, received_at)
+        judged = self._time_policy.judge(row, received_at)
+        if isinstance(judged, Rejection):
+            return judged
+        return Entry(device.id, judged, received_at)
 
     def _measure(
         self, verdicts: Iterable[Verdict], entries: dict[int, Entry], now: datetime
@@ -200,9 +203,18 @@ class Ingestion:
             metrics.last_accepted.set_to_current_time()
 
 
-def _verdict(index: int, entry: Entry, status: Status) -> Verdict:
+def _verdict(index: int, row: Row, entry: Entry, status: Status) -> Verdict:
     if status is Status.REJECTED:
         return Verdict.refused(index, _NOT_STORABLE)
+    if status is Status.ACCEPTED and entry.fix is not row:
+        return Verdict(
+            index,
+            status,
+            code=WEEK_ROLLOVER,
+            field="timestamp",
+            reason="stored under a time that is right by whole turns of the GPS week: "
+            f"{entry.fix.fix_time:%Y-%m-%dT%H:%M:%SZ}; update the receiver's firmware",
+        )
     if status is Status.ACCEPTED and entry.fix.is_null_island:
         return Verdict(
             index,
