@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -125,7 +125,24 @@ async def test_a_fix_that_comes_late_moves_nothing(live: tuple[Service, str]) ->
         late = row(3600, device_id="one", latitude=9)
         await service.post([late], GATEWAY)
         await send(service, "two", 2)
-        assert (await stream.next())["latitude"] != 9
+        while (latitude := (await stream.next())["latitude"]) != 2:
+            assert latitude != 9
+
+
+async def test_what_moves_before_the_first_look_is_told(service: Service) -> None:
+    state = service.state
+    feed = Feed(state.database, state.metrics, max_clients=5, queue_size=10)
+    await service.provision("one", "MH1")
+    await service.provision("two", "MH2")
+    await send(service, "one", 1)
+    async with aclosing(feed.subscribe(None)) as events:
+        assert (await anext(events)).position.device_id == "one"
+        await send(service, "two", 2)
+        task = asyncio.create_task(feed.run())
+        async with asyncio.timeout(PATIENCE_S):
+            while (await anext(events)).position.device_id != "two":
+                pass
+        task.cancel()
 
 
 async def test_a_stop_ends_the_stream(live: tuple[Service, str]) -> None:

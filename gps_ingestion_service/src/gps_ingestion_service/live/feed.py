@@ -107,15 +107,19 @@ class Feed:
             await self._watch()
 
     async def _watch(self) -> None:
-        """Tell what moves until nobody listens any more."""
+        """Tell what moves until nobody listens any more.
+
+        The first look reaches back too: something may have moved since the subscriber
+        read the positions and before this began.
+        """
         told: dict[str, datetime] = {}
         since: datetime | None = None
         while self._queues:
             try:
                 async with self._database.query() as connection:
-                    found = await repository.moved(
-                        connection, None if since is None else since - OVERLAP
-                    )
+                    if since is None:
+                        since = await repository.clock(connection)
+                    found = await repository.moved(connection, since - OVERLAP)
             except Exception as error:
                 if not is_outage(error):
                     raise
@@ -126,8 +130,7 @@ class Feed:
                     time = position.fix.fix_time
                     if told.get(position.device_id) != time:
                         told[position.device_id] = time
-                        if since is not None:
-                            self._tell(Event(found.now, position))
+                        self._tell(Event(found.now, position))
                 since = found.now
             await asyncio.sleep(POLL_S)
 

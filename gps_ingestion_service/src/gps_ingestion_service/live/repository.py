@@ -25,7 +25,7 @@ class Moved(msgspec.Struct, frozen=True):
 async def moved(connection: Executor, since: datetime | None) -> Moved:
     """The newest position of each device that was received at ``since`` or later;
     None: of every device."""
-    now = await connection.fetchval("SELECT now()")
+    now = await clock(connection)
     records = await connection.fetch(_MOVED, since)
     return Moved(
         [
@@ -34,3 +34,9 @@ async def moved(connection: Executor, since: datetime | None) -> Moved:
         ],
         now,
     )
+
+
+async def clock(connection: Executor) -> datetime:
+    """The database's clock."""
+    now: datetime = await connection.fetchval("SELECT now()")
+    return now
