@@ -6,7 +6,7 @@ in its record what it is.
 
 from __future__ import annotations
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Runner
 
 # What `actions/checkout` fetches of the branch main, and a local run's checkout names.
@@ -25,7 +25,7 @@ def refuse_older(
     """One line on how ``commit`` follows what was deployed last with success.
 
     :param deployed: that commit; None: nothing was deployed yet.
-    :raises DeliveryError: ``commit`` is older
+    :raises StepError: ``commit`` is older
     """
     if not deployed:
         return f"nothing was deployed to {environment} yet"
@@ -33,7 +33,7 @@ def refuse_older(
         return f"{environment} had {commit} already"
     older = is_ancestor(commit, deployed, runner)
     if older:
-        raise DeliveryError(
+        raise StepError(
             "older-commit",
             f"{environment} had {deployed} deployed, which is newer than {commit} and "
             "contains it: to go back in production, run the rollback workflow instead",
@@ -46,17 +46,17 @@ def refuse_older(
 def refuse_off_main(commit: str, ref: str, runner: Runner) -> None:
     """Let a version tag release only what main holds, and its checks have seen.
 
-    :raises DeliveryError: main does not hold ``commit``, or main is not known here
+    :raises StepError: main does not hold ``commit``, or main is not known here
     """
     on_main = is_ancestor(commit, ORIGIN_MAIN, runner)
     if on_main is None:
-        raise DeliveryError(
+        raise StepError(
             "no-main",
             f"{ORIGIN_MAIN} and {commit} must both be in the checkout, to see whether "
             f"main holds {ref}: check out with the whole history",
         )
     if not on_main:
-        raise DeliveryError(
+        raise StepError(
             "tag-off-main",
             f"{ref} is at {commit}, which main does not hold: merge it into main and "
             "tag that commit, with a new version",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.pipeline.digest import parse_digest
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 
 APPROVED = "approved"
 POLL_S = 1.0
@@ -66,17 +66,17 @@ class Decision:
 def read_approvers(policy: Path, environment: str) -> tuple[str, ...]:
     """Who may approve for ``environment``.
 
-    :raises DeliveryError: the policy names nobody
+    :raises StepError: the policy names nobody
     """
     try:
         document = json.loads(policy.read_text(encoding="utf-8"))
         approvers = tuple(document[environment]["approvers"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DeliveryError(
+        raise StepError(
             "approval-policy", f"{policy} names no approvers of {environment}"
         ) from error
     if not approvers or not all(isinstance(name, str) and name for name in approvers):
-        raise DeliveryError(
+        raise StepError(
             "approval-policy", f"{policy} names no approvers of {environment}"
         )
     return approvers
@@ -85,7 +85,7 @@ def read_approvers(policy: Path, environment: str) -> tuple[str, ...]:
 def check(request: Request, text: str, approvers: Sequence[str]) -> Decision:
     """Accept the decision in ``text``, or refuse it with the reason.
 
-    :raises DeliveryError: it is anything but a listed approver's yes to this request
+    :raises StepError: it is anything but a listed approver's yes to this request
     """
     try:
         decision = Decision(**json.loads(text))
@@ -104,8 +104,8 @@ def check(request: Request, text: str, approvers: Sequence[str]) -> Decision:
     return decision
 
 
-def _refused(why: str) -> DeliveryError:
-    return DeliveryError("not-approved", why)
+def _refused(why: str) -> StepError:
+    return StepError("not-approved", why)
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ class Inbox:
 
     def _run(self, run: str) -> Path:
         if not run or "/" in run or run.startswith("."):
-            raise DeliveryError("approval-run", f"{run!r} is not a run's id")
+            raise StepError("approval-run", f"{run!r} is not a run's id")
         return self.folder / run
 
     def ask(self, request: Request) -> None:
         """Put the request into the inbox.
 
-        :raises DeliveryError: another one lies there, or an answer before its question
+        :raises StepError: another one lies there, or an answer before its question
         """
         place = self._place(request)
         place.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ class Inbox:
     def verify(self, request: Request, approvers: Sequence[str]) -> Decision:
         """The decision on ``request``.
 
-        :raises DeliveryError: there is none, or it is not a yes to this request
+        :raises StepError: there is none, or it is not a yes to this request
         """
         place = self._place(request)
         try:
@@ -173,7 +173,7 @@ class Inbox:
     ) -> Decision:
         """Wait for a decision.
 
-        :raises DeliveryError: it is not a yes, or none came within ``timeout_s``
+        :raises StepError: it is not a yes, or none came within ``timeout_s``
         """
         deadline = clock() + timeout_s
         answer = self._place(request) / "decision.json"
@@ -200,7 +200,7 @@ def check_armed(environment: Mapping[str, Any], digest: str) -> tuple[str, ...]:
     """The reviewers that GitHub will ask before production; proves the gate exists.
 
     :param environment: GitHub's description of the environment.
-    :raises DeliveryError: nobody would be asked, or people could approve their own run
+    :raises StepError: nobody would be asked, or people could approve their own run
     """
     parse_digest(digest)
     name = environment.get("name", "")
@@ -213,7 +213,7 @@ def check_armed(environment: Mapping[str, Any], digest: str) -> tuple[str, ...]:
         )
         if reviewers and rule.get("prevent_self_review"):
             return reviewers
-    raise DeliveryError(
+    raise StepError(
         "gate-not-armed",
         f"the environment {name!r} must have required reviewers and prevent "
         "self-review: set it under Settings > Environments (a private repository "
@@ -227,7 +227,7 @@ def approver_of(reviews: Sequence[Mapping[str, Any]], environment: str) -> str:
     The history says neither when nor for which attempt: of a run that was started again
     each approver is named.
 
-    :raises DeliveryError: nobody did
+    :raises StepError: nobody did
     """
     approvers = {
         str(review["user"]["login"]): None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Runner
 
 MAIN = "refs/heads/main"
@@ -59,12 +59,12 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         """A plan from a job output.
 
-        :raises DeliveryError: it is not one
+        :raises StepError: it is not one
         """
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError) as error:
-            raise DeliveryError("plan", f"the plan cannot be read: {error}") from error
+            raise StepError("plan", f"the plan cannot be read: {error}") from error
 
     def wants(self, stage: Stage) -> bool:
         """Whether ``stage`` is to run."""
@@ -94,7 +94,7 @@ def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
     :param ref: the full ref it runs on.
     :param changed: the component's changed files; None where there is nothing to
         compare with.
-    :raises DeliveryError: the event is none that a pipeline has
+    :raises StepError: the event is none that a pipeline has
     """
     count = "all files" if changed is None else f"{len(changed)} files"
     touched = changed is None or bool(changed)
@@ -110,7 +110,7 @@ def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
         return Plan(True, False, True, f"{ref}: all stages, one image per commit")
     if event == "push" and ref == MAIN:
         return Plan(touched, False, touched, f"main: {count} since the last deployment")
-    raise DeliveryError("plan", f"no plan for {event} on {ref}")
+    raise StepError("plan", f"no plan for {event} on {ref}")
 
 
 def base_of(event: Mapping[str, Any], name: str, deployed: str | None) -> str | None:

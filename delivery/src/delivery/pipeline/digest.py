@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 
 ZERO = "sha256:" + "0" * 64
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -13,16 +13,16 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def parse_digest(text: str) -> str:
     """``text`` as the digest of an image that exists.
 
-    :raises DeliveryError: it is no digest, or the all-zero one that git holds
+    :raises StepError: it is no digest, or the all-zero one that git holds
     """
     digest = text.strip()
     if not _DIGEST.fullmatch(digest):
-        raise DeliveryError(
+        raise StepError(
             "not-a-digest",
             f"{digest!r} is not an image digest (sha256:, 64 hex digits)",
         )
     if digest == ZERO:
-        raise DeliveryError(
+        raise StepError(
             "zero-digest", "the all-zero digest is no image: pin the overlay first"
         )
     return digest

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from delivery import errors
+from delivery.errors import DeliveryError
 
 
-class DeliveryError(errors.DeliveryError):
+class StepError(DeliveryError):
     """A step must not go on.
 
     :param code: short and stable, for tests and for searching logs.
@@ -21,5 +21,5 @@ class DeliveryError(errors.DeliveryError):
         return f"{self.message} [{self.code}]"
 
 
-class TransportError(DeliveryError):
+class TransportError(StepError):
     """The way to the other side failed, not the request: later it may work."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delivery.pipeline.errors import DeliveryError, TransportError
+from delivery.pipeline.errors import StepError, TransportError
 
 ATTEMPTS = 4
 
@@ -27,10 +27,10 @@ def set_outputs(values: Mapping[str, str]) -> None:
 def export_masked(values: Mapping[str, str]) -> None:
     """Give secrets to the following steps as variables that no log shows.
 
-    :raises DeliveryError: there is no job to give them to
+    :raises StepError: there is no job to give them to
     """
     if not os.environ.get("GITHUB_ENV"):
-        raise DeliveryError("no-job", "secrets are handed to a job's steps only")
+        raise StepError("no-job", "secrets are handed to a job's steps only")
     for value in values.values():
         print(f"::add-mask::{value}", flush=True)
     _append("GITHUB_ENV", _lines(values), "")
@@ -77,12 +77,12 @@ class GitHub:
     def from_environment(cls, environment: Mapping[str, str]) -> GitHub:
         """The API as a job sees it.
 
-        :raises DeliveryError: the job was not given a token
+        :raises StepError: the job was not given a token
         """
         token = environment.get("GITHUB_TOKEN", "")
         repository = environment.get("GITHUB_REPOSITORY", "")
         if not token or not repository:
-            raise DeliveryError(
+            raise StepError(
                 "no-github",
                 "GITHUB_TOKEN and GITHUB_REPOSITORY must be set for the job",
             )
@@ -121,7 +121,7 @@ class GitHub:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             passing = error.code in (429, 500, 502, 503, 504)
-            raise (TransportError if passing else DeliveryError)(
+            raise (TransportError if passing else StepError)(
                 "github-api", f"{method} {path} was answered {error.code}"
             ) from error
         except (urllib.error.URLError, OSError) as error:

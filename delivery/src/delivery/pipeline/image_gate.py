@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from delivery.allow_list import Allowance
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Result, Runner
 from delivery.verdict import Outcome, Verdict
 
@@ -132,7 +132,7 @@ def ecr_scan(
 
     :param since: a scan that was complete before is an earlier one's result, which the
         registry shows until the new one ends. An emulator's times mean nothing.
-    :raises DeliveryError: it failed, did not end in ``timeout_s``, or lost findings
+    :raises StepError: it failed, did not end in ``timeout_s``, or lost findings
     """
     deadline = clock() + timeout_s
     while True:
@@ -141,11 +141,9 @@ def ecr_scan(
         if status in _FINISHED and (emulated or not _earlier(first, since)):
             break
         if status not in _RUNNING | _FINISHED:
-            raise DeliveryError(
-                "scan-failed", f"the scan of {digest} ended as {status}"
-            )
+            raise StepError("scan-failed", f"the scan of {digest} ended as {status}")
         if clock() >= deadline:
-            raise DeliveryError(
+            raise StepError(
                 "scan-timeout",
                 f"no result of the scan of {digest} in {timeout_s:.0f} s",
             )
@@ -159,7 +157,7 @@ def ecr_scan(
         token = page.get("nextToken", "")
     read = sum(1 for item in findings if item.severity == CRITICAL)
     if read != counts.get(CRITICAL, 0):
-        raise DeliveryError(
+        raise StepError(
             "findings-lost",
             f"the scan counts {counts.get(CRITICAL, 0)} {CRITICAL}, {read} were read",
         )
@@ -190,7 +188,7 @@ def _parsed(result: Result) -> dict[str, Any]:
     if result.code != 0:
         if "ScanNotFoundException" in result.text:
             return {}
-        raise DeliveryError(
+        raise StepError(
             "scan-unreadable", f"the scan cannot be read: {result.text.strip()}"
         )
     page: dict[str, Any] = json.loads(result.output)
@@ -229,25 +227,23 @@ def _attribute(item: Mapping[str, Any], key: str) -> str:
 def trivy_scan(image: str, runner: Runner) -> Scan:
     """Scan an image that the local engine has, without any registry's help.
 
-    :raises DeliveryError: the scanner failed for another reason than missing data
+    :raises StepError: the scanner failed for another reason than missing data
     """
     command = ["trivy", "image", "--quiet", "--format", "json", "--scanners", "vuln"]
     try:
         result = runner([*command, image])
-    except DeliveryError as error:
+    except StepError as error:
         if error.code != "not-installed":
             raise
         return Scan("Trivy", checked=False, why="it is not installed here")
     if result.code != 0:
         if any(sign in result.text for sign in _NO_DATA):
             return Scan("Trivy", checked=False, why="its database cannot be had here")
-        raise DeliveryError("trivy-failed", f"Trivy failed: {result.text.strip()}")
+        raise StepError("trivy-failed", f"Trivy failed: {result.text.strip()}")
     try:
         report = json.loads(result.output)
     except json.JSONDecodeError as error:
-        raise DeliveryError(
-            "trivy-failed", f"Trivy printed no JSON: {error}"
-        ) from error
+        raise StepError("trivy-failed", f"Trivy printed no JSON: {error}") from error
     found = [
         Finding(item["VulnerabilityID"], item["Severity"], item.get("PkgName", ""))
         for part in report.get("Results") or []

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from delivery.pipeline.digest import parse_digest
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Runner, json_of, output_of
 from delivery.pipeline.retry import patient
 
@@ -29,14 +29,14 @@ class Image:
 def find(repository: str, tag: str, runner: Runner) -> str | None:
     """The digest of the image that carries ``tag``, or None where there is none.
 
-    :raises DeliveryError: the registry cannot be asked
+    :raises StepError: the registry cannot be asked
     """
     command = ["aws", "ecr", "describe-images", "--repository-name", repository]
     result = runner([*command, "--image-ids", f"imageTag={tag}", "--output", "json"])
     if result.code != 0 and "ImageNotFoundException" in result.text:
         return None
     if result.code != 0:
-        raise DeliveryError(
+        raise StepError(
             "registry", f"{repository} cannot be asked for {tag}: {result.text.strip()}"
         )
     details = json_of(lambda *_: result, command)["imageDetails"]
@@ -57,7 +57,7 @@ def keep_as_released(repository: str, digest: str, tag: str, runner: Runner) -> 
     """Tag what reached production, once, and return the tag that it bears.
 
     :param tag: ``released-<UTC time>``, for an image that bears none of these yet.
-    :raises DeliveryError: there is no such image
+    :raises StepError: there is no such image
     """
     digest = parse_digest(digest)
     for image in catalogue(repository, runner):
@@ -70,7 +70,7 @@ def keep_as_released(repository: str, digest: str, tag: str, runner: Runner) -> 
 def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:
     """Give the image of ``digest`` one more tag; it keeps its digest.
 
-    :raises DeliveryError: there is no such image, or the tag names another one
+    :raises StepError: there is no such image, or the tag names another one
     """
     digest = parse_digest(digest)
     read = patient(runner)
@@ -78,14 +78,14 @@ def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:
     if present == digest:
         return
     if present is not None:
-        raise DeliveryError(
+        raise StepError(
             "tag-taken", f"{tag} names {present}; tags are immutable, choose another"
         )
     command = ["aws", "ecr", "batch-get-image", "--repository-name", repository]
     command += ["--image-ids", f"imageDigest={digest}", "--output", "json"]
     found = json_of(read, command)["images"]
     if not found:
-        raise DeliveryError("no-image", f"{repository} holds no image {digest}")
+        raise StepError("no-image", f"{repository} holds no image {digest}")
     put = ["aws", "ecr", "put-image", "--repository-name", repository]
     put += ["--image-tag", tag, "--image-manifest", found[0]["imageManifest"]]
     media_type = found[0].get("imageManifestMediaType")
@@ -93,6 +93,6 @@ def add_tag(repository: str, digest: str, tag: str, runner: Runner) -> None:
         put += ["--image-manifest-media-type", media_type]
     output_of(runner, [*put, "--output", "json"])
     if find(repository, tag, read) != digest:
-        raise DeliveryError(
+        raise StepError(
             "digest-changed", f"{tag} does not name {digest} after it was put"
         )

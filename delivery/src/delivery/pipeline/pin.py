@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from delivery.pipeline.digest import parse_digest, short
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Runner
 from delivery.pipeline.render import (
     KubernetesObject,
@@ -55,18 +55,18 @@ def component(image: str, repository: str, digest: str, scale: dict[str, int]) -
 def check(objects: list[KubernetesObject], repository: str, digest: str) -> None:
     """Refuse a render that would run anything but ``repository@digest``.
 
-    :raises DeliveryError: it would
+    :raises StepError: it would
     """
     wanted = f"{repository}@{digest}"
     found = images(objects)
     if found != {wanted}:
-        raise DeliveryError(
+        raise StepError(
             "not-pinned",
             f"the render must run {wanted} only, it runs {', '.join(sorted(found))}",
         )
     job = name_of(migration_job(objects))
     if not job.endswith(f"-{short(digest)}"):
-        raise DeliveryError(
+        raise StepError(
             "job-not-renamed", f"the Job {job} does not carry the digest in its name"
         )
 
@@ -81,12 +81,12 @@ def pin(
 ) -> list[KubernetesObject]:
     """Write the pin into the checkout beside ``overlay`` and return what it renders to.
 
-    :raises DeliveryError: the digest is none, or the render does not carry it
+    :raises StepError: the digest is none, or the render does not carry it
     """
     digest = parse_digest(digest)
     target = overlay.parent / "image" / "kustomization.yaml"
     if not target.is_file():
-        raise DeliveryError(
+        raise StepError(
             "no-image-component",
             f"{target} is missing: an overlay takes its image there",
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from delivery.pipeline.errors import DeliveryError, TransportError
+from delivery.pipeline.errors import StepError, TransportError
 from delivery.pipeline.transport import is_transport
 
 # Enough of a long output to say why a command failed.
@@ -47,7 +47,7 @@ class Runner(Protocol):
 def run(command: Sequence[str], stdin: str = "") -> Result:
     """Run ``command`` quietly and keep what it says.
 
-    :raises DeliveryError: the program is not installed
+    :raises StepError: the program is not installed
     """
     try:
         done = subprocess.run(
@@ -61,7 +61,7 @@ def run(command: Sequence[str], stdin: str = "") -> Result:
 def stream(command: Sequence[str], stdin: str = "") -> Result:
     """Run ``command``, show its output as it comes, and keep the end of it.
 
-    :raises DeliveryError: the program is not installed
+    :raises StepError: the program is not installed
     """
     try:
         process = subprocess.Popen(
@@ -89,11 +89,11 @@ def output_of(runner: Runner, command: Sequence[str], stdin: str = "") -> str:
     """The output of a command that must succeed.
 
     :raises TransportError: it failed on its way; the message carries what it said
-    :raises DeliveryError: it failed for another reason
+    :raises StepError: it failed for another reason
     """
     result = runner(command, stdin)
     if result.code != 0:
-        kind = TransportError if is_transport(result.complaint) else DeliveryError
+        kind = TransportError if is_transport(result.complaint) else StepError
         raise kind(
             "command-failed",
             f"{' '.join(command)} ended with {result.code}: {result.complaint}",
@@ -104,16 +104,16 @@ def output_of(runner: Runner, command: Sequence[str], stdin: str = "") -> str:
 def json_of(runner: Runner, command: Sequence[str]) -> Any:
     """The parsed JSON that a command must print.
 
-    :raises DeliveryError: it failed, or printed something else
+    :raises StepError: it failed, or printed something else
     """
     text = output_of(runner, command)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DeliveryError(
+        raise StepError(
             "not-json", f"{' '.join(command)} did not print JSON: {error}"
         ) from error
 
 
-def _not_installed(command: Sequence[str]) -> DeliveryError:
-    return DeliveryError("not-installed", f"{command[0]} is not installed or on PATH")
+def _not_installed(command: Sequence[str]) -> StepError:
+    return StepError("not-installed", f"{command[0]} is not installed or on PATH")

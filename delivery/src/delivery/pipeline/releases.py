@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from delivery.pipeline.digest import parse_digest
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.github import GitHub
 
 SUCCESS = "success"
@@ -60,7 +60,7 @@ class Release:
     def from_json(cls, document: Mapping[str, Any]) -> Release:
         """A kept record.
 
-        :raises DeliveryError: it is not one
+        :raises StepError: it is not one
         """
         names = {field.name for field in dataclasses.fields(cls)}
         try:
@@ -68,9 +68,7 @@ class Release:
             values["unchecked"] = tuple(values.get("unchecked", ()))
             release = cls(**values)
         except (TypeError, KeyError) as error:
-            raise DeliveryError(
-                "release-record", f"a record is broken: {error}"
-            ) from error
+            raise StepError("release-record", f"a record is broken: {error}") from error
         parse_digest(release.digest)
         return release
 
@@ -108,7 +106,7 @@ class LocalReleases:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError as error:
-            raise DeliveryError(
+            raise StepError(
                 "release-exists", f"{path} exists: a deployment is recorded once"
             ) from error
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

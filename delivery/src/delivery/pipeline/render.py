@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Runner, output_of
 
 KubernetesObject = dict[str, Any]
@@ -19,7 +19,7 @@ MIGRATION = {"app.kubernetes.io/component": "migration"}
 def render(overlay: Path, runner: Runner) -> list[KubernetesObject]:
     """The objects of a kustomize ``overlay``.
 
-    :raises DeliveryError: kustomize refuses it
+    :raises StepError: kustomize refuses it
     """
     text = output_of(runner, ["kubectl", "kustomize", str(overlay)])
     return [item for item in yaml.safe_load_all(text) if item]
@@ -38,11 +38,11 @@ def workloads(objects: list[KubernetesObject]) -> list[KubernetesObject]:
 def migration_job(objects: list[KubernetesObject]) -> KubernetesObject:
     """The Job that brings the database to the image.
 
-    :raises DeliveryError: there is none, or more than one
+    :raises StepError: there is none, or more than one
     """
     jobs = [item for item in objects if item["kind"] == "Job"]
     if len(jobs) != 1:
-        raise DeliveryError(
+        raise StepError(
             "migration-job", f"the overlay must hold one Job, it holds {len(jobs)}"
         )
     return jobs[0]
@@ -63,7 +63,7 @@ def images(objects: list[KubernetesObject]) -> set[str]:
 def application(objects: list[KubernetesObject]) -> tuple[str, str]:
     """Namespace and ``app.kubernetes.io/name`` of what the overlay deploys.
 
-    :raises DeliveryError: the overlay has no workload, or mixes several applications
+    :raises StepError: the overlay has no workload, or mixes several applications
     """
     found = {
         (
@@ -73,7 +73,7 @@ def application(objects: list[KubernetesObject]) -> tuple[str, str]:
         for item in workloads(objects)
     }
     if len(found) != 1 or not all(next(iter(found))):
-        raise DeliveryError(
+        raise StepError(
             "mixed-overlay",
             f"the overlay must hold one application in one namespace, it holds {found}",
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from delivery.pipeline.digest import short
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.images import Image
 from delivery.pipeline.process import Runner, output_of
 from delivery.pipeline.releases import ROLLBACK, SUCCESS, Release
@@ -82,7 +82,7 @@ def choose(
 
     :param target: ``previous``, a digest or a tag.
     :param history: every record of production, the newest first.
-    :raises DeliveryError: it never served production, is running, or means several
+    :raises StepError: it never served production, is running, or means several
     """
     now = running(history)
     wanted = previous(history) if target == PREVIOUS else target
@@ -95,9 +95,9 @@ def choose(
         good = (item for item in history if item.outcome == SUCCESS)
         return next(item for item in good if item.digest == digest)
     if now and wanted == now:
-        raise DeliveryError("already-running", f"{target} is what production runs")
+        raise StepError("already-running", f"{target} is what production runs")
     known = ", ".join(f"{i.released[-1]} {i.digest[:19]}" for i in offered) or "none"
-    raise DeliveryError(
+    raise StepError(
         "not-released",
         f"{target!r} names no image that is tagged released-* and was deployed to "
         f"production with success; there are: {known}",
@@ -120,7 +120,7 @@ def schema_check_job(objects: list[KubernetesObject], digest: str) -> Kubernetes
 def read_report(logs: str) -> dict[str, Any]:
     """The last line of the check's log that is a report.
 
-    :raises DeliveryError: there is none
+    :raises StepError: there is none
     """
     for line in reversed(logs.splitlines()):
         try:
@@ -129,27 +129,25 @@ def read_report(logs: str) -> dict[str, Any]:
             continue
         if isinstance(report, dict) and "state" in report:
             return report
-    raise DeliveryError("schema-unknown", f"the schema check reported nothing: {logs}")
+    raise StepError("schema-unknown", f"the schema check reported nothing: {logs}")
 
 
 def refuse_backwards(report: dict[str, Any], digest: str) -> str:
     """One line on how image and database fit.
 
-    :raises DeliveryError: the database is past the image, or in an unknown state
+    :raises StepError: the database is past the image, or in an unknown state
     """
     state = report["state"]
     if state in SERVES:
         return f"the database is {state}: {report.get('database')}, image {digest[:19]}"
     if state == "ahead":
-        raise DeliveryError(
+        raise StepError(
             "schema-ahead",
             f"the database has schema {report.get('database')}, which is past "
             f"{report.get('image')} of {digest[:19]}: deploy an image at least as new, "
             "or restore the database as the rollback runbook says",
         )
-    raise DeliveryError(
-        "schema-unknown", f"the database is {state!r}: look before you go"
-    )
+    raise StepError("schema-unknown", f"the database is {state!r}: look before you go")
 
 
 def guard_schema(
@@ -165,7 +163,7 @@ def guard_schema(
     Runs before anything else of the deployment, and leaves only what the deployment
     brings anyway: the configuration that its pods mount.
 
-    :raises DeliveryError: it cannot, or it cannot be asked
+    :raises StepError: it cannot, or it cannot be asked
     """
     namespace, _ = application(objects)
     job = schema_check_job(objects, digest)

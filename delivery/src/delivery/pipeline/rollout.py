@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.pipeline.errors import DeliveryError, TransportError
+from delivery.pipeline.errors import StepError, TransportError
 from delivery.pipeline.process import Runner, json_of, output_of
 from delivery.pipeline.render import (
     KubernetesObject,
@@ -109,7 +109,7 @@ def wait(
 
     A look that fails on its way to the cluster has seen nothing, and is taken again.
 
-    :raises DeliveryError: something failed for good, or ``timeout_s`` passed
+    :raises StepError: something failed for good, or ``timeout_s`` passed
     """
     deadline = clock() + timeout_s
     shown: dict[str, str] = {}
@@ -124,12 +124,12 @@ def wait(
                 shown[item.what] = str(item)
         failed = [item for item in progress if item.state is State.FAILED]
         if failed:
-            raise DeliveryError("rollout-failed", "; ".join(map(str, failed)))
+            raise StepError("rollout-failed", "; ".join(map(str, failed)))
         if all(item.state is State.DONE for item in progress):
             return
         if clock() >= deadline:
             late = [item for item in progress if item.state is not State.DONE]
-            raise DeliveryError(
+            raise StepError(
                 "rollout-timeout",
                 f"not done after {timeout_s:.0f} s: {'; '.join(map(str, late))}",
             )
@@ -154,16 +154,14 @@ def check_running(
     Looks at what the kubelet reports, not at what was asked for. Pods that have ended
     (evicted, or a Job's) or are on their way out do not count.
 
-    :raises DeliveryError: a workload has no pod, or runs another image
+    :raises StepError: a workload has no pod, or runs another image
     """
     found: list[Progress] = []
     for workload in workloads(objects):
         part = workload["metadata"]["labels"][_COMPONENT]
         own = [pod for pod in pods if _serves(pod, part)]
         if not own:
-            raise DeliveryError(
-                "nothing-runs", f"no pod of {name_of(workload)} is running"
-            )
+            raise StepError("nothing-runs", f"no pod of {name_of(workload)} is running")
         found += [_proof(pod, box, digest) for pod in own for box in _boxes(pod)]
     return found
 
@@ -181,7 +179,7 @@ def _proof(pod: KubernetesObject, box: str, digest: str) -> Progress:
     if not image:
         return Progress(what, State.WAITING, "runs nothing yet")
     if not image.endswith(f"@{digest}"):
-        raise DeliveryError("wrong-digest", f"{what} runs {image}, not {digest}")
+        raise StepError("wrong-digest", f"{what} runs {image}, not {digest}")
     return Progress(what, State.DONE, image)
 
 
@@ -218,7 +216,7 @@ def clear_migrations(
 
     The one to come may have the same name, and a Job cannot be changed.
 
-    :raises DeliveryError: another image's migration still runs
+    :raises StepError: another image's migration still runs
     """
     namespace, _ = application(objects)
     coming = name_of(migration_job(objects))
@@ -228,7 +226,7 @@ def clear_migrations(
         if progress.state is not State.WAITING:
             removed.append(name_of(job))
         elif name_of(job) != coming:
-            raise DeliveryError(
+            raise StepError(
                 "migration-running",
                 f"the migration {name_of(job)} of another deployment still runs: wait "
                 "for it, or delete the Job if its deployment is known to be dead",

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 
 _PAIR = re.compile(r"([a-z0-9_]+)=([A-Z][A-Z0-9_]*)")
 
@@ -16,7 +16,7 @@ def select(text: str, pairs: Sequence[str]) -> Mapping[str, str]:
 
     :param text: the entry, a JSON object of texts.
     :param pairs: ``key=VARIABLE``, which key becomes which variable.
-    :raises DeliveryError: the entry is no such object, or lacks a key; never quotes it
+    :raises StepError: the entry is no such object, or lacks a key; never quotes it
     """
     try:
         entry = json.loads(text)
@@ -39,5 +39,5 @@ def select(text: str, pairs: Sequence[str]) -> Mapping[str, str]:
     return result
 
 
-def _broken(why: str) -> DeliveryError:
-    return DeliveryError("secret-entry", f"the secret cannot be used: {why}")
+def _broken(why: str) -> StepError:
+    return StepError("secret-entry", f"the secret cannot be used: {why}")

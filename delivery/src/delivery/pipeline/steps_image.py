@@ -12,7 +12,7 @@ from delivery.allow_list import read_allow_list
 from delivery.pipeline import image_gate, images, rollback, secrets
 from delivery.pipeline.build import build_options
 from delivery.pipeline.digest import parse_digest
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.github import add_summary, export_masked, set_outputs
 from delivery.pipeline.process import json_of, run
 from delivery.pipeline.releases import release_log, released_tag
@@ -27,7 +27,7 @@ SOURCE_PATHS = {
 def _find(options: argparse.Namespace) -> int:
     digest = images.find(options.repository, options.tag, patient(run))
     if digest is None and options.required:
-        raise DeliveryError(
+        raise StepError(
             "no-image", f"{options.repository} holds no image tagged {options.tag}"
         )
     set_outputs({"digest": digest or ""})

@@ -14,7 +14,7 @@ from pathlib import Path
 from delivery.pipeline import acceptance, ancestry, approval, change_plan, releases
 from delivery.pipeline.change_plan import Plan, Stage
 from delivery.pipeline.digest import parse_digest
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.github import GitHub, add_summary, set_outputs
 from delivery.pipeline.process import run, stream
 from delivery.pipeline.retry import Policy, retry
@@ -88,10 +88,10 @@ def _required(options: argparse.Namespace) -> int:
         job, _, stage = pair.partition("=")
         stages[job] = Stage(stage) if stage else None
     if results.get("plan") != "success":
-        raise DeliveryError("required", "there is no plan, so nothing was checked")
+        raise StepError("required", "there is no plan, so nothing was checked")
     problems = change_plan.judge_results(Plan.from_json(options.plan), results, stages)
     if problems:
-        raise DeliveryError("required", "; ".join(problems))
+        raise StepError("required", "; ".join(problems))
     print("every check that the plan wants has passed")
     return 0
 
@@ -112,7 +112,7 @@ def _request(options: argparse.Namespace) -> approval.Request:
 def _inbox() -> approval.Inbox:
     folder = os.environ.get("LOCAL_APPROVALS_DIR")
     if not folder:
-        raise DeliveryError(
+        raise StepError(
             "approval-inbox", "LOCAL_APPROVALS_DIR must name the folder of approvals"
         )
     return approval.Inbox(Path(folder))
@@ -163,7 +163,7 @@ def _approve(options: argparse.Namespace) -> int:
     inbox = _inbox()
     waiting = inbox.pending(options.run_id)
     if len(waiting) != 1:
-        raise DeliveryError(
+        raise StepError(
             "approval-request", f"run {options.run_id} has {len(waiting)} open requests"
         )
     answer = approval.Decision(

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import Protocol, TextIO
 
 from delivery.pipeline.approval import APPROVED, Decision, Inbox, Request
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 
 #: Between two looks into the inbox, or at whether the run is over.
 POLL_S = 0.3
@@ -56,7 +56,7 @@ def _answer(inbox: Inbox, run_id: str, approver: Approver, over: Event) -> None:
                 return
             try:
                 inbox.decide(request, decision)
-            except DeliveryError as error:
+            except StepError as error:
                 print(f"this decision does not count: {error}", file=sys.stderr)
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from delivery.pipeline.acceptance import settle
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.secrets import select
 from delivery.verdict import Outcome
 
@@ -65,7 +65,7 @@ def test_a_key_becomes_a_variable() -> None:
     ],
 )
 def test_an_entry_that_does_not_fit_is_refused_unquoted(text: str, pair: str) -> None:
-    with pytest.raises(DeliveryError, match="secret-entry") as caught:
+    with pytest.raises(StepError, match="secret-entry") as caught:
         select(text, [pair])
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None

@@ -14,7 +14,7 @@ from delivery.pipeline.ancestry import (
     refuse_off_main,
     refuse_older,
 )
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import run
 
 UNKNOWN = "0" * 40
@@ -62,7 +62,7 @@ def test_history_tells_which_commit_is_older(commits: Commits) -> None:
 
 
 def test_an_older_commit_does_not_overwrite_a_newer_one(commits: Commits) -> None:
-    with pytest.raises(DeliveryError, match="run the rollback workflow instead"):
+    with pytest.raises(StepError, match="run the rollback workflow instead"):
         refuse_older(commits.first, commits.second, "staging", run)
 
 
@@ -79,11 +79,11 @@ def test_what_is_not_older_goes_on_and_says_why(commits: Commits) -> None:
 def test_a_version_tag_names_a_commit_of_main(commits: Commits) -> None:
     refuse_off_main(commits.first, TAG, run)
     refuse_off_main(commits.second, TAG, run)
-    with pytest.raises(DeliveryError, match="merge it into main"):
+    with pytest.raises(StepError, match="merge it into main"):
         refuse_off_main(commits.aside, TAG, run)
 
 
 def test_a_checkout_without_main_proves_nothing(commits: Commits) -> None:
     git("update-ref", "-d", ORIGIN_MAIN)
-    with pytest.raises(DeliveryError, match="with the whole history"):
+    with pytest.raises(StepError, match="with the whole history"):
         refuse_off_main(commits.first, TAG, run)

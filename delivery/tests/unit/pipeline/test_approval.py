@@ -18,7 +18,7 @@ from delivery.pipeline.approval import (
     check_armed,
     read_approvers,
 )
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 
 from .conftest import DIGEST, OTHER, Clock
 
@@ -58,25 +58,25 @@ def test_a_listed_approvers_yes_counts() -> None:
     ],
 )
 def test_every_other_decision_is_a_no(changes: dict[str, Any], why: str) -> None:
-    with pytest.raises(DeliveryError, match=why):
+    with pytest.raises(StepError, match=why):
         check(REQUEST, text(yes(**changes)), APPROVERS)
 
 
 def test_nobody_approves_what_they_started() -> None:
     request = dataclasses.replace(REQUEST, actor="devops-lead")
-    with pytest.raises(DeliveryError, match="started this run"):
+    with pytest.raises(StepError, match="started this run"):
         check(request, text(yes(request)), APPROVERS)
 
 
 @pytest.mark.parametrize("answer", ["yes!", "[]", '{"by": "devops-lead"}'])
 def test_a_decision_that_cannot_be_read_is_a_no(answer: str) -> None:
-    with pytest.raises(DeliveryError, match="cannot be read"):
+    with pytest.raises(StepError, match="cannot be read"):
         check(REQUEST, answer, APPROVERS)
 
 
 def test_a_decision_for_the_same_image_in_another_run_does_not_count() -> None:
     later = dataclasses.replace(REQUEST, run="18")
-    with pytest.raises(DeliveryError, match="another request"):
+    with pytest.raises(StepError, match="another request"):
         check(later, text(yes()), APPROVERS)
 
 
@@ -105,35 +105,35 @@ def test_waits_until_somebody_decides(inbox: Inbox, clock: Clock) -> None:
 
 def test_silence_is_a_no(inbox: Inbox, clock: Clock) -> None:
     inbox.ask(REQUEST)
-    with pytest.raises(DeliveryError, match="no decision in 60 s"):
+    with pytest.raises(StepError, match="no decision in 60 s"):
         inbox.wait(REQUEST, APPROVERS, 60, clock, clock.sleep)
 
 
 def test_an_answer_before_the_question_is_refused(inbox: Inbox) -> None:
     inbox.ask(REQUEST)
     inbox.decide(REQUEST, yes())
-    with pytest.raises(DeliveryError, match="before it was asked"):
+    with pytest.raises(StepError, match="before it was asked"):
         inbox.ask(REQUEST)
 
 
 def test_a_question_is_asked_once(inbox: Inbox) -> None:
     inbox.ask(REQUEST)
-    with pytest.raises(DeliveryError, match="request.json is there already"):
+    with pytest.raises(StepError, match="request.json is there already"):
         inbox.ask(dataclasses.replace(REQUEST, digest=OTHER))
 
 
 def test_the_first_decision_stands(inbox: Inbox) -> None:
     inbox.ask(REQUEST)
     inbox.decide(REQUEST, yes(decision="rejected"))
-    with pytest.raises(DeliveryError, match="and stands"):
+    with pytest.raises(StepError, match="and stands"):
         inbox.decide(REQUEST, yes())
-    with pytest.raises(DeliveryError, match="decided rejected"):
+    with pytest.raises(StepError, match="decided rejected"):
         inbox.verify(REQUEST, APPROVERS)
 
 
 def test_nothing_is_deployed_without_a_decision(inbox: Inbox) -> None:
     inbox.ask(REQUEST)
-    with pytest.raises(DeliveryError, match="nobody has decided"):
+    with pytest.raises(StepError, match="nobody has decided"):
         inbox.verify(REQUEST, APPROVERS)
 
 
@@ -141,13 +141,13 @@ def test_what_is_deployed_is_what_was_asked_for(inbox: Inbox) -> None:
     inbox.ask(REQUEST)
     inbox.decide(REQUEST, yes())
     other = dataclasses.replace(REQUEST, digest=OTHER)
-    with pytest.raises(DeliveryError, match="not what is being deployed"):
+    with pytest.raises(StepError, match="not what is being deployed"):
         inbox.verify(other, APPROVERS)
 
 
 @pytest.mark.parametrize("run", ["", "../17", ".hidden"])
 def test_a_run_names_one_folder(inbox: Inbox, run: str) -> None:
-    with pytest.raises(DeliveryError, match="not a run's id"):
+    with pytest.raises(StepError, match="not a run's id"):
         inbox.pending(run)
 
 
@@ -169,7 +169,7 @@ def test_reads_who_may_approve(tmp_path: Path) -> None:
 def test_a_policy_without_approvers_is_an_error(tmp_path: Path, document: str) -> None:
     policy = tmp_path / "approvers.json"
     policy.write_text(document)
-    with pytest.raises(DeliveryError, match="names no approvers"):
+    with pytest.raises(StepError, match="names no approvers"):
         read_approvers(policy, "production")
 
 
@@ -206,7 +206,7 @@ def test_an_armed_gate_names_its_reviewers() -> None:
     ],
 )
 def test_a_gate_that_would_ask_nobody_is_an_error(described: dict[str, Any]) -> None:
-    with pytest.raises(DeliveryError, match="gate-not-armed"):
+    with pytest.raises(StepError, match="gate-not-armed"):
         check_armed(described, DIGEST)
 
 
@@ -231,5 +231,5 @@ def test_every_approver_of_a_run_that_was_started_again_is_named() -> None:
 
 def test_a_run_that_nobody_approved_is_refused() -> None:
     reviews = [review("rejected", "production"), review("approved", "staging")]
-    with pytest.raises(DeliveryError, match="no approval for production"):
+    with pytest.raises(StepError, match="no approval for production"):
         approver_of(reviews, "production")

@@ -17,7 +17,7 @@ from delivery.pipeline.change_plan import (
     plan,
     touches,
 )
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.process import Result, run
 
 GPS = "gps_ingestion_service"
@@ -77,7 +77,7 @@ def test_plans(
     [("push", "refs/heads/feature"), ("push", "refs/tags/v1"), ("issues", MAIN)],
 )
 def test_anything_else_has_no_plan(event: str, ref: str) -> None:
-    with pytest.raises(DeliveryError, match="no plan"):
+    with pytest.raises(StepError, match="no plan"):
         plan(event, ref, None)
 
 
@@ -180,5 +180,5 @@ def test_a_plan_survives_being_a_job_output() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"verify": true}'])
 def test_a_broken_plan_is_an_error(text: str) -> None:
-    with pytest.raises(DeliveryError, match="cannot be read"):
+    with pytest.raises(StepError, match="cannot be read"):
         Plan.from_json(text)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from delivery.allow_list import Allowance
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.image_gate import (
     Finding,
     Scan,
@@ -159,7 +159,7 @@ def test_a_scan_that_stays_the_earlier_one_is_a_failure(
     answers: Answers, clock: Clock
 ) -> None:
     answers.on("findings", output=completed("2026-11-23T08:00:00+00:00"))
-    with pytest.raises(DeliveryError, match="scan-timeout"):
+    with pytest.raises(StepError, match="scan-timeout"):
         ecr_scan("x", DIGEST, answers, 60, clock, clock.sleep, since=SINCE)
 
 
@@ -197,13 +197,13 @@ def test_reads_enhanced_findings(answers: Answers, clock: Clock) -> None:
 def test_a_lost_finding_is_a_failure(answers: Answers, clock: Clock) -> None:
     found = {"findings": [], "findingSeverityCounts": {"CRITICAL": 2}}
     answers.on("findings", output=page(imageScanFindings=found))
-    with pytest.raises(DeliveryError, match="counts 2 CRITICAL, 0 were read"):
+    with pytest.raises(StepError, match="counts 2 CRITICAL, 0 were read"):
         scan(answers, clock)
 
 
 def test_a_scan_that_never_ends_is_a_failure(answers: Answers, clock: Clock) -> None:
     answers.on("findings", output=page("IN_PROGRESS"))
-    with pytest.raises(DeliveryError, match="scan-timeout"):
+    with pytest.raises(StepError, match="scan-timeout"):
         scan(answers, clock)
 
 
@@ -212,7 +212,7 @@ def test_a_scan_that_did_not_work_is_a_failure(
     answers: Answers, clock: Clock, status: str
 ) -> None:
     answers.on("findings", output=page(status))
-    with pytest.raises(DeliveryError, match=f"ended as {status}"):
+    with pytest.raises(StepError, match=f"ended as {status}"):
         scan(answers, clock)
 
 
@@ -220,7 +220,7 @@ def test_a_scan_that_cannot_be_read_is_a_failure(
     answers: Answers, clock: Clock
 ) -> None:
     answers.on("findings", code=255, errors="AccessDeniedException")
-    with pytest.raises(DeliveryError, match="AccessDeniedException"):
+    with pytest.raises(StepError, match="AccessDeniedException"):
         scan(answers, clock)
 
 
@@ -257,7 +257,7 @@ def test_trivy_without_its_database_has_checked_nothing(answers: Answers) -> Non
 
 def test_trivy_that_is_not_there_has_checked_nothing() -> None:
     def nothing(command: object, stdin: str = "") -> Any:
-        raise DeliveryError("not-installed", "trivy is not installed")
+        raise StepError("not-installed", "trivy is not installed")
 
     assert not trivy_scan("image", nothing).checked
 
@@ -269,13 +269,13 @@ def test_trivy_that_broke_is_a_failure(
     answers: Answers, code: int, output: str
 ) -> None:
     answers.on("trivy", code=code, output=output)
-    with pytest.raises(DeliveryError, match="trivy-failed"):
+    with pytest.raises(StepError, match="trivy-failed"):
         trivy_scan("image", answers)
 
 
 def test_another_failure_of_the_runner_is_not_hidden() -> None:
     def broken(command: object, stdin: str = "") -> Any:
-        raise DeliveryError("other", "something else")
+        raise StepError("other", "something else")
 
-    with pytest.raises(DeliveryError, match="other"):
+    with pytest.raises(StepError, match="other"):
         trivy_scan("image", broken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from delivery.pipeline.build import build_options
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.images import add_tag, catalogue, find, keep_as_released
 
 from .conftest import DIGEST, OTHER, Answers
@@ -35,7 +35,7 @@ def test_a_commit_that_was_not_built_has_none(
 
 def test_a_registry_that_does_not_answer_is_not_an_empty_one(answers: Answers) -> None:
     answers.on("describe-images", code=255, errors="ExpiredTokenException")
-    with pytest.raises(DeliveryError, match="ExpiredTokenException"):
+    with pytest.raises(StepError, match="ExpiredTokenException"):
         find("tms-odoo", COMMIT, answers)
 
 
@@ -95,21 +95,21 @@ def test_a_tag_that_is_there_already_is_left(answers: Answers) -> None:
 
 def test_a_tag_never_moves(answers: Answers) -> None:
     answers.on("describe-images", output=details((OTHER, ["v1.2.0"])))
-    with pytest.raises(DeliveryError, match="tag-taken"):
+    with pytest.raises(StepError, match="tag-taken"):
         add_tag("tms-odoo", DIGEST, "v1.2.0", answers)
 
 
 def test_an_image_that_is_not_there_gets_no_tag(answers: Answers) -> None:
     answers.on("describe-images", code=254, errors=NOT_FOUND)
     answers.on("batch-get-image", output={"images": []})
-    with pytest.raises(DeliveryError, match="no-image"):
+    with pytest.raises(StepError, match="no-image"):
         add_tag("tms-odoo", DIGEST, "v1.2.0", answers)
 
 
 def test_a_registry_that_stores_another_digest_is_caught(answers: Answers) -> None:
     tagging(answers)
     answers.on("describe-images", output=details((OTHER, ["v1.2.0"])))
-    with pytest.raises(DeliveryError, match="digest-changed"):
+    with pytest.raises(StepError, match="digest-changed"):
         add_tag("tms-odoo", DIGEST, "v1.2.0", answers)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from delivery.pipeline.digest import ZERO, parse_digest, short
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.pin import check, component, pin
 from delivery.pipeline.process import run
 from delivery.pipeline.render import images, migration_job, name_of, render
@@ -35,12 +35,12 @@ def image(kube: Path) -> str:
 
 @pytest.mark.parametrize("text", ["latest", "sha256:abc", "sha256:" + "A" * 64, ""])
 def test_only_a_digest_names_an_image(text: str) -> None:
-    with pytest.raises(DeliveryError, match="not-a-digest"):
+    with pytest.raises(StepError, match="not-a-digest"):
         parse_digest(text)
 
 
 def test_the_digest_that_git_holds_is_refused() -> None:
-    with pytest.raises(DeliveryError, match="zero-digest"):
+    with pytest.raises(StepError, match="zero-digest"):
         parse_digest(ZERO)
 
 
@@ -78,20 +78,20 @@ def test_keeps_the_scale_of_the_cluster(kube: Path, image: str) -> None:
 def test_an_overlay_without_the_component_is_refused(
     tmp_path: Path, answers: Answers
 ) -> None:
-    with pytest.raises(DeliveryError, match="no-image-component"):
+    with pytest.raises(StepError, match="no-image-component"):
         pin(tmp_path / "staging", "x", REPOSITORY, DIGEST, answers)
 
 
 def test_a_render_with_another_image_is_refused() -> None:
     objects = [*rendered(), job("stray", "busybox")]
-    with pytest.raises(DeliveryError, match="not-pinned") as caught:
+    with pytest.raises(StepError, match="not-pinned") as caught:
         check(objects, REPOSITORY, DIGEST)
     assert "busybox" in caught.value.message
 
 
 def test_a_job_that_kept_its_name_is_refused() -> None:
     objects = [*rendered()[:-1], job("migrate", f"{REPOSITORY}@{DIGEST}")]
-    with pytest.raises(DeliveryError, match="job-not-renamed"):
+    with pytest.raises(StepError, match="job-not-renamed"):
         check(objects, REPOSITORY, DIGEST)
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from delivery.pipeline.errors import DeliveryError, TransportError
+from delivery.pipeline.errors import StepError, TransportError
 from delivery.pipeline.process import json_of, output_of, run, stream
 
 PYTHON = sys.executable
@@ -33,13 +33,13 @@ def test_a_stream_without_input_ends(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("runner", [run, stream])
 def test_a_missing_program_is_named(runner: object) -> None:
-    with pytest.raises(DeliveryError, match="no-such-program is not installed"):
+    with pytest.raises(StepError, match="no-such-program is not installed"):
         runner(["no-such-program"])  # type: ignore[operator]
 
 
 def test_a_failing_command_says_why() -> None:
     command = [PYTHON, "-c", "import sys; sys.exit('no such cluster')"]
-    with pytest.raises(DeliveryError, match="ended with 1: no such cluster"):
+    with pytest.raises(StepError, match="ended with 1: no such cluster"):
         output_of(run, command)
 
 
@@ -50,5 +50,5 @@ def test_a_command_that_failed_on_its_way_says_so() -> None:
 
 
 def test_what_is_not_json_is_an_error() -> None:
-    with pytest.raises(DeliveryError, match="not-json"):
+    with pytest.raises(StepError, match="not-json"):
         json_of(run, [PYTHON, "-c", "print('hello')"])

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.github import GitHub
 from delivery.pipeline.releases import (
     PAGE,
@@ -85,17 +85,17 @@ def test_components_and_environments_are_kept_apart(local: LocalReleases) -> Non
 
 def test_a_record_is_written_once(local: LocalReleases) -> None:
     local.record(RELEASE)
-    with pytest.raises(DeliveryError, match="release-exists"):
+    with pytest.raises(StepError, match="release-exists"):
         local.record(RELEASE)
 
 
 def test_what_is_no_record_is_an_error() -> None:
-    with pytest.raises(DeliveryError, match="a record is broken"):
+    with pytest.raises(StepError, match="a record is broken"):
         Release.from_json({"component": "tms-odoo"})
 
 
 def test_a_record_without_an_image_is_an_error() -> None:
-    with pytest.raises(DeliveryError, match="not-a-digest"):
+    with pytest.raises(StepError, match="not-a-digest"):
         Release.from_json({**RELEASE.to_json(), "digest": "latest"})
 
 
@@ -220,27 +220,27 @@ def test_reading_survives_a_bad_moment(server: FakeGitHub) -> None:
 
 def test_reading_gives_up_after_several(server: FakeGitHub) -> None:
     server.failures = [500] * 4
-    with pytest.raises(DeliveryError, match="answered 500"):
+    with pytest.raises(StepError, match="answered 500"):
         api(server).get("deployments")
 
 
 def test_a_refusal_is_not_tried_again(server: FakeGitHub) -> None:
     server.failures = [403]
-    with pytest.raises(DeliveryError, match="answered 403"):
+    with pytest.raises(StepError, match="answered 403"):
         api(server).get("deployments")
     assert len(server.seen) == 1
 
 
 def test_nothing_is_created_twice(server: FakeGitHub) -> None:
     server.failures = [502]
-    with pytest.raises(DeliveryError, match="answered 502"):
+    with pytest.raises(StepError, match="answered 502"):
         GitHubReleases(api(server)).record(RELEASE)
     assert len(server.seen) == 1
 
 
 def test_a_github_that_is_not_there_is_an_error() -> None:
     github = GitHub("http://127.0.0.1:1", "a/b", "t", lambda seconds: None)
-    with pytest.raises(DeliveryError, match="github-api"):
+    with pytest.raises(StepError, match="github-api"):
         github.get("deployments")
 
 
@@ -259,5 +259,5 @@ def test_else_it_is_githubs() -> None:
 
 
 def test_a_job_without_a_token_is_told_so() -> None:
-    with pytest.raises(DeliveryError, match="GITHUB_TOKEN"):
+    with pytest.raises(StepError, match="GITHUB_TOKEN"):
         release_log({})

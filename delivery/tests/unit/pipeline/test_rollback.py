@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from delivery.pipeline.errors import DeliveryError
+from delivery.pipeline.errors import StepError
 from delivery.pipeline.images import Image
 from delivery.pipeline.releases import Release
 from delivery.pipeline.rollback import (
@@ -123,12 +123,12 @@ def test_the_target_is_the_last_good_deployment_of_the_image() -> None:
 
 @pytest.mark.parametrize("target", [R3, "v3.0.0", "latest", "v4.0.0"])
 def test_an_image_that_never_served_is_refused(target: str) -> None:
-    with pytest.raises(DeliveryError, match="are: released-20261001T100000Z"):
+    with pytest.raises(StepError, match="are: released-20261001T100000Z"):
         choose(target, ALL, history("1 2 3! 2"))
 
 
 def test_what_runs_is_no_target() -> None:
-    with pytest.raises(DeliveryError, match="already-running"):
+    with pytest.raises(StepError, match="already-running"):
         choose(R2, ALL, history("1 2"))
 
 
@@ -137,13 +137,13 @@ def test_what_a_failed_deployment_may_have_replaced_is_a_target() -> None:
 
 
 def test_a_previous_one_that_the_registry_has_lost_is_not_skipped() -> None:
-    with pytest.raises(DeliveryError, match="not-released"):
+    with pytest.raises(StepError, match="not-released"):
         choose("previous", [image(1), image(3)], history("1 2 3"))
 
 
 @pytest.mark.parametrize("story", ["", "1"])
 def test_the_first_release_has_no_previous_one(story: str) -> None:
-    with pytest.raises(DeliveryError, match="there are: none"):
+    with pytest.raises(StepError, match="there are: none"):
         choose("previous", ALL, history(story))
 
 
@@ -155,13 +155,13 @@ def test_an_image_serves_a_database_that_it_can_bring_to_itself(state: str) -> N
 
 def test_a_database_past_the_image_refuses_it() -> None:
     report = {"state": "ahead", "database": "18.0.2.0.0", "image": "18.0.1.0.0"}
-    with pytest.raises(DeliveryError, match="18.0.2.0.0, which is past 18.0.1.0.0"):
+    with pytest.raises(StepError, match="18.0.2.0.0, which is past 18.0.1.0.0"):
         refuse_backwards(report, DIGEST)
 
 
 @pytest.mark.parametrize("state", ["busy", "unknown", None])
 def test_a_state_that_is_not_understood_refuses_it(state: object) -> None:
-    with pytest.raises(DeliveryError, match="schema-unknown"):
+    with pytest.raises(StepError, match="schema-unknown"):
         refuse_backwards({"state": state}, DIGEST)
 
 
@@ -171,7 +171,7 @@ def test_the_report_is_the_last_one_in_the_log() -> None:
 
 
 def test_a_log_without_a_report_refuses() -> None:
-    with pytest.raises(DeliveryError, match="reported nothing"):
+    with pytest.raises(StepError, match="reported nothing"):
         read_report("Traceback\n[1]\n")
 
 
@@ -216,7 +216,7 @@ def test_asks_in_the_cluster_and_leaves_no_job(answers: Answers, clock: Clock) -
 
 def test_refuses_before_anything_is_deployed(answers: Answers, clock: Clock) -> None:
     cluster(answers, {"state": "ahead", "database": "r2", "image": "r1"}, **COMPLETE)
-    with pytest.raises(DeliveryError, match="schema-ahead"):
+    with pytest.raises(StepError, match="schema-ahead"):
         guard(answers, clock)
     applied = [json.loads(stdin)["kind"] for call, stdin in answers.calls if stdin]
     assert "Deployment" not in applied
@@ -227,11 +227,11 @@ def test_an_image_that_cannot_be_asked_is_refused(
     answers: Answers, clock: Clock
 ) -> None:
     cluster(answers, {}, **FAILED)
-    with pytest.raises(DeliveryError, match="rollout-failed"):
+    with pytest.raises(StepError, match="rollout-failed"):
         guard(answers, clock)
 
 
 def test_an_image_that_never_answers_is_refused(answers: Answers, clock: Clock) -> None:
     cluster(answers, {})
-    with pytest.raises(DeliveryError, match="rollout-timeout"):
+    with pytest.raises(StepError, match="rollout-timeout"):
         guard(answers, clock)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from delivery.pipeline.errors import DeliveryError, TransportError
+from delivery.pipeline.errors import StepError, TransportError
 from delivery.pipeline.render import application, migration_job
 from delivery.pipeline.rollout import (
     Progress,
@@ -102,14 +102,14 @@ def test_waits_until_everything_is_done(clock: Clock) -> None:
 
 def test_stops_at_the_first_failure(clock: Clock) -> None:
     progress = [Progress("a", State.FAILED, "crash"), Progress("b", State.WAITING)]
-    with pytest.raises(DeliveryError, match="a: failed crash .rollout-failed"):
+    with pytest.raises(StepError, match="a: failed crash .rollout-failed"):
         wait(lambda: progress, 60, clock, clock.sleep, lambda line: None)
     assert clock.now == 0
 
 
 def test_names_what_was_late(clock: Clock) -> None:
     progress = [Progress("a", State.WAITING, "1 of 2"), Progress("b", State.DONE)]
-    with pytest.raises(DeliveryError, match="not done after 60 s: a: waiting 1 of 2"):
+    with pytest.raises(StepError, match="not done after 60 s: a: waiting 1 of 2"):
         wait(lambda: progress, 60, clock, clock.sleep, lambda line: None)
 
 
@@ -134,15 +134,15 @@ def test_a_cluster_that_stays_out_of_reach_is_late(clock: Clock) -> None:
     def look() -> list[Progress]:
         raise TransportError("command-failed", "i/o timeout")
 
-    with pytest.raises(DeliveryError, match="after 60 s: the cluster: .* i/o timeout"):
+    with pytest.raises(StepError, match="after 60 s: the cluster: .* i/o timeout"):
         wait(look, 60, clock, clock.sleep, lambda line: None)
 
 
 def test_a_look_that_is_refused_ends_the_wait(clock: Clock) -> None:
     def look() -> list[Progress]:
-        raise DeliveryError("command-failed", "Forbidden")
+        raise StepError("command-failed", "Forbidden")
 
-    with pytest.raises(DeliveryError, match="Forbidden"):
+    with pytest.raises(StepError, match="Forbidden"):
         wait(look, 60, clock, clock.sleep, lambda line: None)
     assert clock.now == 0
 
@@ -180,7 +180,7 @@ def test_proves_the_digest_on_every_workload() -> None:
 
 
 def test_a_pod_of_another_image_is_found() -> None:
-    with pytest.raises(DeliveryError, match=f"worker-pod/x runs {WRONG}, not"):
+    with pytest.raises(StepError, match=f"worker-pod/x runs {WRONG}, not"):
         proven(pod("ingestion", RIGHT), pod("worker", WRONG))
 
 
@@ -212,13 +212,13 @@ def test_a_pod_that_has_ended_does_not_count(phase: str) -> None:
     """An evicted pod of the image before stays in the list for days."""
     running = pod("ingestion", RIGHT), pod("worker", RIGHT)
     assert len(proven(*running, pod("worker", WRONG, phase))) == 2
-    with pytest.raises(DeliveryError, match="no pod of gps-worker is running"):
+    with pytest.raises(StepError, match="no pod of gps-worker is running"):
         proven(pod("ingestion", RIGHT), pod("worker", RIGHT, phase))
 
 
 def test_pods_on_their_way_out_do_not_count() -> None:
     leaving = pod("worker", RIGHT, deletionTimestamp="2026-11-23T10:00:00Z")
-    with pytest.raises(DeliveryError, match="no pod of gps-worker is running"):
+    with pytest.raises(StepError, match="no pod of gps-worker is running"):
         proven(pod("ingestion", RIGHT), leaving)
 
 
@@ -247,7 +247,7 @@ def test_the_same_migration_may_still_run(answers: Answers) -> None:
 
 
 def test_another_images_migration_stops_the_deployment(answers: Answers) -> None:
-    with pytest.raises(DeliveryError, match="migration-running"):
+    with pytest.raises(StepError, match="migration-running"):
         clear_migrations(rendered(), [job("other")], answers)
 
 
@@ -263,15 +263,15 @@ def test_a_stuck_deployment_is_explained(answers: Answers) -> None:
 def test_an_overlay_of_two_applications_is_refused() -> None:
     stranger = deployment("x", "y")
     stranger["metadata"]["namespace"] = "default"
-    with pytest.raises(DeliveryError, match="mixed-overlay"):
+    with pytest.raises(StepError, match="mixed-overlay"):
         application([*rendered(), stranger])
 
 
 def test_an_overlay_without_workloads_is_refused() -> None:
-    with pytest.raises(DeliveryError, match="mixed-overlay"):
+    with pytest.raises(StepError, match="mixed-overlay"):
         application([])
 
 
 def test_an_overlay_holds_exactly_one_migration() -> None:
-    with pytest.raises(DeliveryError, match="it holds 2"):
+    with pytest.raises(StepError, match="it holds 2"):
         migration_job([*rendered(), job("second")])
