@@ -1,6 +1,7 @@
 from . import (
     fleet_vehicle,
     gps_event,
+    gps_publisher,
     gps_receipt,
     hr_employee,
     res_partner,
@@ -18,6 +19,8 @@ from . import (
     tms_trip_stop,
     tracker,
     tracker_publishing,
+    trip_arrival,
+    trip_publishing,
     vehicle_position,
     vehicle_position_map,
 )

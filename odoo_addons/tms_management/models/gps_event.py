@@ -141,8 +141,12 @@ class TmsGpsEvent(models.Model):
             updates=", ".join(f"{name} = excluded.{name}" for name in _WRITTEN[1:]),
         )
         self.env.cr.execute(query, [value for values in rows for value in values])
+        stored = {uuid for (uuid,) in self.env.cr.fetchall()}
         self.invalidate_model()
-        return {uuid for (uuid,) in self.env.cr.fetchall()}
+        self.env["tms.trip"]._note_arrivals(
+            [pair for pair in ordered if pair[0].uuid in stored]
+        )
+        return stored
 
     @api.model
     def _trips(self, events):

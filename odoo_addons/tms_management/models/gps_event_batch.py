@@ -22,11 +22,20 @@ _MAX_DETAIL = 500
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """When a truck will arrive (naive UTC), and how far it has come (0 to 100)."""
+
+    expected_at: datetime
+    remaining_km: float
+    percent_done: float
+
+
+@dataclass(frozen=True)
 class Event:
     """What a truck did, as of a revision; degrees WGS 84, naive UTC.
 
     ``retracted`` says that late fixes showed it to be wrong, ``ended_at`` is None while
-    it lasts.
+    it lasts, ``arrival`` is that of a trip.
     """
 
     uuid: str
@@ -41,6 +50,7 @@ class Event:
     latitude: float
     longitude: float
     detail: str
+    arrival: Arrival | None
 
 
 def parse_event(row) -> Event:
@@ -72,6 +82,7 @@ def parse_event(row) -> Event:
         latitude=read_number(row, "latitude", -90, 90),
         longitude=read_number(row, "longitude", -180, 180),
         detail=_detail(row),
+        arrival=_arrival(row) if kind == "trip" else None,
     )
 
 
@@ -116,3 +127,14 @@ def _detail(row: dict) -> str:
         if value is not None and value is not False
     ]
     return ", ".join(parts).replace("\x00", "")[:_MAX_DETAIL]
+
+
+def _arrival(row: dict) -> Arrival | None:
+    data = row["data"]
+    if data.get("eta") is None:
+        return None
+    return Arrival(
+        expected_at=read_time(data, "eta"),
+        remaining_km=read_number(data, "remaining_km", 0, 50_000),
+        percent_done=round(100 * read_number(data, "progress", 0, 1), 1),
+    )

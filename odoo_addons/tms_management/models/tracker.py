@@ -26,6 +26,7 @@ class TmsTracker(models.Model):
     """
 
     _name = "tms.tracker"
+    _inherit = "tms.gps.publisher"
     _description = "Tracker"
     _order = "name"
 

@@ -1,32 +1,16 @@
 """Tells the GPS service about trackers, in the background."""
 
 import logging
-from datetime import timedelta
 from urllib.parse import quote
 
-import requests
+from odoo import api, fields, models
 
-from odoo import _, api, fields, models
-
+from .gps_publisher import RETRY_AFTER, Refused, ServiceUnavailable
 from .gps_settings import GpsSettingsError, read_gps_settings
 
 _logger = logging.getLogger(__name__)
 
 _BATCH_SIZE = 50
-_TIMEOUT_S = 10
-_RETRY_AFTER = timedelta(minutes=1)
-
-#: How far a version is raised, attempt by attempt, when the GPS service holds another
-#: one: after a restore of Odoo's database it may be far ahead.
-_VERSION_STEPS = (0, *(2**exponent for exponent in range(16)))
-
-
-class _ServiceUnavailable(Exception):
-    """The GPS service cannot take any publication now."""
-
-
-class _Refused(Exception):
-    """The GPS service does not accept this one tracker."""
 
 
 class TmsTracker(models.Model):
@@ -51,13 +35,12 @@ class TmsTracker(models.Model):
         while batch := self._next_batch(last_id):
             last_id = batch[-1]["id"]
             self._commit_batch()
-            with requests.Session() as session:
-                session.headers["Authorization"] = f"Bearer {settings.admin_token}"
+            with self._session(settings) as session:
                 outcome = self._publish_batch(session, settings.url, batch)
             self._note_outcome(*outcome)
             unavailable = outcome[-1]
             if unavailable:
-                self._publish_at(fields.Datetime.now() + _RETRY_AFTER)
+                self._publish_at(fields.Datetime.now() + RETRY_AFTER)
             self._commit_batch()
             if unavailable:
                 return
@@ -92,71 +75,23 @@ class TmsTracker(models.Model):
         published, refused = {}, {}
         for description in batch:
             try:
-                version = self._publish(session, url, description)
+                version = self._publish_one(session, url, description)
                 published[description["id"]] = (description["version"], version)
-            except _Refused as error:
+            except Refused as error:
                 refused[description["id"]] = str(error)
-            except _ServiceUnavailable as error:
+            except ServiceUnavailable as error:
                 return published, refused, str(error)
         return published, refused, ""
 
     @api.model
-    def _publish(self, session, url, description):
+    def _publish_one(self, session, url, description):
         """Publish one tracker and return the version that the service then holds."""
         address = f"{url}/v1/devices/{quote(description['device_id'], safe='')}"
         body = {
             "vehicle_identifier": description["vehicle_identifier"],
             "enabled": description["enabled"],
         }
-        version = description["version"]
-        for step in _VERSION_STEPS:
-            version += step
-            answer = self._put(session, address, {**body, "version": version})
-            if answer.status_code != 409:
-                break
-        if not answer.ok:
-            raise _Refused(self._explain(answer))
-        return version
-
-    @api.model
-    def _put(self, session, address, body):
-        try:
-            answer = session.put(
-                address, json=body, timeout=_TIMEOUT_S, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            # Its text may quote the whole address; the kind says enough.
-            raise _ServiceUnavailable(
-                _(
-                    "The GPS service cannot be reached (%s). Check that it runs and "
-                    "that TMS_GPS_URL is its address.",
-                    type(error).__name__,
-                )
-            ) from error
-        if answer.status_code in (401, 403):
-            raise _ServiceUnavailable(
-                _(
-                    "The GPS service refuses Odoo's token. Check that "
-                    "TMS_GPS_ADMIN_TOKEN is its GPS_ADMIN_TOKEN."
-                )
-            )
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise _ServiceUnavailable(self._explain(answer))
-        return answer
-
-    @api.model
-    def _explain(self, answer):
-        """Return what the GPS service said, in one line that is fit to be shown."""
-        try:
-            said = answer.json()["error"]
-            reason = f"{said['code']}: {said['message']}"
-        except (ValueError, LookupError, TypeError):
-            reason = _("no readable answer")
-        return _(
-            "The GPS service answered %(status)s (%(reason)s).",
-            status=answer.status_code,
-            reason=reason[:300],
-        )
+        return self._publish(session, address, body, description["version"])
 
     @api.model
     def _note_outcome(self, published, refused, unavailable):
@@ -188,9 +123,3 @@ class TmsTracker(models.Model):
         if trackers:
             _logger.warning("Trackers wait to be published: %s", error)
             trackers.last_error = error
-
-    @api.model
-    def _commit_batch(self):
-        """Keep what is done, and let users write while the network is slow."""
-        self.env.cr.commit()  # pylint: disable=invalid-commit
-        self.env.invalidate_all()

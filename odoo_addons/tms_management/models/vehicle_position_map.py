@@ -41,7 +41,7 @@ class TmsVehiclePosition(models.Model):
             "server_time": _utc(now),
             "cursor": f"{horizon}.{fleet}",
             "positions": self._read_positions(
-                vehicles, 0 if fleet_changed else known_xid
+                vehicles, trips, 0 if fleet_changed else known_xid
             ),
         }
         if fleet_changed:
@@ -118,14 +118,17 @@ class TmsVehiclePosition(models.Model):
         return row[0]
 
     @api.model
-    def _read_positions(self, vehicles, since_xid):
+    def _read_positions(self, vehicles, trips, since_xid):
         rows = self.env.execute_query(
             SQL(
-                "SELECT vehicle_id, fix_time, latitude, longitude, speed_kmh, course"
-                " FROM tms_vehicle_position"
-                " WHERE change_xid >= %s AND vehicle_id IN (%s)",
-                since_xid,
-                vehicles.select(SQL("fleet_vehicle.id")),
+                "SELECT seen.vehicle_id, fix_time, latitude, longitude, speed_kmh,"
+                " course, expected_arrival, remaining_km, late"
+                " FROM tms_vehicle_position AS seen LEFT JOIN tms_trip AS trip"
+                " ON trip.vehicle_id = seen.vehicle_id AND trip.id IN (%(trips)s)"
+                " WHERE change_xid >= %(since)s AND seen.vehicle_id IN (%(vehicles)s)",
+                trips=trips.select(SQL("tms_trip.id")),
+                since=since_xid,
+                vehicles=vehicles.select(SQL("fleet_vehicle.id")),
             )
         )
         return [
@@ -136,9 +139,19 @@ class TmsVehiclePosition(models.Model):
                 "longitude": float(longitude),
                 "speed_kmh": None if speed is None else float(speed),
                 "course": None if course is None else float(course),
+                # Here, not at the trip: it moves with the truck.
+                "arrival": self._describe_arrival(*way),
             }
-            for vehicle_id, fix_time, latitude, longitude, speed, course in rows
+            for vehicle_id, fix_time, latitude, longitude, speed, course, *way in rows
         ]
+
+    @api.model
+    def _describe_arrival(self, expected_at, remaining_km, late):
+        return expected_at and {
+            "expected_at": _utc(expected_at),
+            "remaining_km": float(remaining_km),
+            "late": late,
+        }
 
     @api.model
     def _read_fleet(self, vehicles, trips):

@@ -73,6 +73,19 @@ def event(vehicle="ZZ99TT0001", **values):
     return {**row, **values}
 
 
+def arrival(trip, hours, **values):
+    """Return the event that says that ``trip`` arrives in so many hours."""
+    at = fields.Datetime.now() + timedelta(hours=hours)
+    return event(
+        trip.vehicle_id.license_plate,
+        kind="trip",
+        subject=trip.name,
+        ended_at=None,
+        data={"eta": f"{at.isoformat()}Z", "remaining_km": 88.4, "progress": 0.411},
+        **values,
+    )
+
+
 def batch(*rows, content="positions"):
     """Return the body of a call."""
     return json.dumps({"batch_id": str(uuid4()), content: rows}).encode()

@@ -7,6 +7,7 @@ from odoo.tests import HttpCase, tagged
 from .gps_common import (
     SECRET,
     GpsFactory,
+    arrival,
     batch,
     gps_settings,
     position,
@@ -172,6 +173,7 @@ class TestLiveMapBrowser(LiveMapCase):
     def test_the_popup_says_all_and_leads_to_the_trip(self):
         vehicle = self.put_on_the_map(speed_kmh=54.4)
         trip = vehicle.open_trip_id
+        self.env["tms.gps.event"]._apply_batch([arrival(trip, 99)])
         self.browse(
             """
             (await until(() => marker(plate))).click();
@@ -181,6 +183,7 @@ class TestLiveMapBrowser(LiveMapCase):
             check(field("trip") === trip, field("trip"));
             check(field("driver") === driver, field("driver"));
             check(field("destination") === "Test Pune", field("destination"));
+            check(/, late, 88 km to go$/.test(field("arrival")), field("arrival"));
             check(field("speed") === "54 km/h", field("speed"));
             check(/^\\d+ (s|min) ago$/.test(field("age")), field("age"));
             check(one(".o_tms_popup [data-open=vehicle]"), "no way to the vehicle");

@@ -1,69 +1,14 @@
 """Publishing trackers to a server on a real socket that answers as agreed."""
 
-import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from unittest.mock import patch
-from urllib.parse import unquote
 
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
 from .gps_common import GpsFactory, gps_settings
+from .gps_service import TOKEN, GpsService
 
-TOKEN = "admin-token-of-the-tests"
 LOGGER = "odoo.addons.tms_management.models.tracker_publishing"
-
-
-class GpsService(ThreadingHTTPServer):
-    """Registers devices by the rules of ``docs/interfaces.md``.
-
-    ``answers`` holds what to answer instead: by device id, or for everybody by "*".
-    """
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.devices, self.answers, self.calls = {}, {}, []
-        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
-
-    def put(self, device_id, token, body):
-        if token != f"Bearer {TOKEN}":
-            return 401, {"error": {"code": "bad_token", "message": "No."}}
-        if answer := self.answers.get(device_id) or self.answers.get("*"):
-            return answer
-        known = self.devices.get(device_id)
-        if known and body["version"] < known["version"]:
-            return 409, {"error": {"code": "stale_version", "message": "Older."}}
-        if known and body["version"] == known["version"] and body != known:
-            return 409, {"error": {"code": "version_conflict", "message": "Other."}}
-        self.devices[device_id] = body
-        return (200 if known else 201), body
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_PUT(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        device_id = unquote(self.path.removeprefix("/v1/devices/"))
-        self.server.calls.append(device_id)
-        status, answer = self.server.put(device_id, self.headers["Authorization"], body)
-        payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def log_message(self, *args):
-        """Say nothing: the tests look at what was called."""
 
 
 @tagged("post_install", "-at_install")

@@ -9,7 +9,7 @@ import { renderToElement } from "@web/core/utils/render";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
 
 import { Fleet, countRows, filterRows } from "./fleet";
-import { formatAge, formatSpeed, stateNames } from "./wording";
+import { formatAge, formatArrival, formatSpeed, stateNames } from "./wording";
 import { MapView, loadLeaflet } from "./map_view";
 import { FleetPanel } from "./fleet_panel";
 import { Poller } from "./poller";
@@ -269,6 +269,7 @@ export class LiveMap extends Component {
             stateName: stateNames()[row.state],
             age: formatAge(row.ageS),
             speed: formatSpeed(row.position),
+            arrival: formatArrival(row.position.arrival),
             seenAt: new Date(row.position.fix_time).toLocaleString(),
             canOpenVehicle: this.fleet.settings.can_open_vehicle,
         });

@@ -36,3 +36,16 @@ export function formatSpeed(position) {
     }
     return _t("%s km/h", Math.round(position.speed_kmh));
 }
+
+/** @param {Object|null} arrival of a trip: expected_at, remaining_km, late */
+export function formatArrival(arrival) {
+    if (!arrival) {
+        return "";
+    }
+    const at = new Date(arrival.expected_at).toLocaleString([], {
+        dateStyle: "medium",
+        timeStyle: "short",
+    });
+    const way = _t("%s km to go", Math.round(arrival.remaining_km));
+    return arrival.late ? _t("%(at)s, late, %(way)s", { at, way }) : `${at}, ${way}`;
+}
