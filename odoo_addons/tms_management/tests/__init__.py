@@ -14,6 +14,7 @@ from . import (
     test_live_map,
     test_live_map_browser,
     test_masters,
+    test_phone_browser,
     test_pod,
     test_portal,
     test_ready,

@@ -43,8 +43,10 @@ export function formatArrival(arrival) {
         return "";
     }
     const at = new Date(arrival.expected_at).toLocaleString([], {
-        dateStyle: "medium",
-        timeStyle: "short",
+        month: "short",
+        day: "numeric",
+        hour: "numeric",
+        minute: "2-digit",
     });
     const way = _t("%s km to go", Math.round(arrival.remaining_km));
     return arrival.late ? _t("%(at)s, late, %(way)s", { at, way }) : `${at}, ${way}`;

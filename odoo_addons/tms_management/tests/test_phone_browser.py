@@ -1,0 +1,39 @@
+"""What dispatch looks up away from the desk, in a real browser as narrow as a phone."""
+
+from odoo.tests import tagged
+
+from .gps_common import arrival, event
+from .test_live_map_browser import LiveMapCase
+
+
+@tagged("post_install", "-at_install")
+class TestPhoneBrowser(LiveMapCase):
+    browser_size = "360x740"
+    touch_enabled = True
+
+    def test_records_are_cards_that_say_what_they_are(self):
+        vehicle = self.put_on_the_map()
+        plate, trip = vehicle.license_plate, vehicle.open_trip_id
+        self.env["tms.gps.event"]._apply_batch(
+            [arrival(trip, 99), event(plate, kind="speeding", data={"limit_kmh": 80})]
+        )
+        self.browse(
+            """
+            const { action } = odoo.__WOWL_DEBUG__.root.env.services;
+            const card = (words) => {
+                check(!one(".o_error_dialog"), "the page failed");
+                const cards = [...document.querySelectorAll(".o_kanban_record")];
+                const says = ({ textContent }) =>
+                    words.every((word) => textContent.includes(word));
+                return cards.find(says);
+            };
+            await action.doAction("tms_management.tms_trip_action");
+            await until(() => card([trip, "Expected", "Test Pune"]));
+            check(one(".o_kanban_record .text-danger"), "nothing says that it is late");
+            await action.doAction("tms_management.action_tms_gps_event");
+            await until(() => card([plate, "Speeding", "limit kmh 80"]));
+            await until(() => card([plate, "Arrival expected", trip]));
+            """,
+            plate=plate,
+            trip=trip.name,
+        )
