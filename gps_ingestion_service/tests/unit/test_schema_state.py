@@ -28,13 +28,13 @@ def test_a_database_without_a_revision_is_missing_its_schema() -> None:
 
 
 def test_an_unknown_revision_comes_from_a_newer_program() -> None:
-    assert judge("r9999") is State.AHEAD
+    assert judge("of-a-newer-program") is State.AHEAD
 
 
 def test_an_older_revision_is_behind(
     head: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "head_revision", lambda: "9999")
+    monkeypatch.setattr(schema, "head_revision", lambda: f"{head}-and-more")
     assert judge(head) is State.BEHIND
 
 

@@ -60,8 +60,8 @@ class TmsTripPublication(models.Model):
         if not settings.can_publish:
             return
         due = self._due()
+        self._commit_batch()
         for start in range(0, len(due), _BATCH_SIZE):
-            self._commit_batch()
             batch = due[start : start + _BATCH_SIZE]
             with self._session(settings) as session:
                 unavailable = self._publish_batch(session, settings.url, batch)
@@ -69,6 +69,8 @@ class TmsTripPublication(models.Model):
             if unavailable:
                 _logger.warning("Trips wait to be published: %s", unavailable)
                 self._publish_at(fields.Datetime.now() + RETRY_AFTER)
+            self._commit_batch()
+            if unavailable:
                 return
 
     @api.model
@@ -79,7 +81,7 @@ class TmsTripPublication(models.Model):
         """
         wanted = self._wanted()
         due = []
-        for known in self.search([]):
+        for known in self._all():
             content = wanted.pop(known.vehicle_identifier, None)
             if content not in (known.content or None, known.refused or False):
                 due.append(
@@ -93,6 +95,11 @@ class TmsTripPublication(models.Model):
             {"vehicle_identifier": plate, "version": 1, "content": content}
             for plate, content in wanted.items()
         ]
+
+    @api.model
+    def _all(self):
+        """Return what the service holds: a row for each truck that ever had a trip."""
+        return self.search([("vehicle_identifier", "!=", False)])
 
     @api.model
     def _wanted(self):
@@ -139,7 +146,7 @@ class TmsTripPublication(models.Model):
 
     @api.model
     def _note_outcome(self, batch):
-        known = {row.vehicle_identifier: row for row in self.search([])}
+        known = {row.vehicle_identifier: row for row in self._all()}
         for trip in batch:
             plate = trip["vehicle_identifier"]
             if "published" in trip:
