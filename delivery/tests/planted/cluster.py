@@ -20,8 +20,11 @@ from planted.outcome import Digests
 from planted.plants import PLANTED_TABLE
 
 STAGING, PRODUCTION = "tms-staging", "tms-production"
-# Tables of the business; Odoo's own jobs write into others at any time.
-ODOO_TABLES = "tms_.*|fleet_vehicle|hr_employee|res_partner|account_move"
+# Tables of the business. Odoo's own jobs write into others at any time, and each push
+# of the GPS service leaves a receipt.
+ODOO_TABLES = (
+    "tms_(?!gps_receipt$).*|fleet_vehicle|hr_employee|res_partner|account_move"
+)
 BUSINESS = {
     ODOO: f"table_name ~ '^({ODOO_TABLES})$'",
     # Each day's fixes count with the table that they are a partition of.
