@@ -42,7 +42,6 @@ class TmsTripPublication(models.Model):
     vehicle_identifier = fields.Char(required=True, readonly=True)
     version = fields.Integer(readonly=True)
     content = fields.Json(readonly=True, help="Empty once the trip is over.")
-    refused = fields.Json(readonly=True, help="Content that was not accepted.")
     last_error = fields.Char(readonly=True)
 
     @api.model
@@ -75,15 +74,12 @@ class TmsTripPublication(models.Model):
 
     @api.model
     def _due(self):
-        """Return what differs as ``{"vehicle_identifier", "version", "content"}``.
-
-        Content that was refused is not offered again before it has changed.
-        """
+        """Return what differs as ``{"vehicle_identifier", "version", "content"}``."""
         wanted = self._wanted()
         due = []
         for known in self._all():
             content = wanted.pop(known.vehicle_identifier, None)
-            if content not in (known.content or None, known.refused or False):
+            if content != (known.content or None):
                 due.append(
                     {
                         "vehicle_identifier": known.vehicle_identifier,
@@ -153,18 +149,16 @@ class TmsTripPublication(models.Model):
                 values = {
                     "version": trip["published"],
                     "content": trip["content"],
-                    "refused": False,
                     "last_error": False,
                 }
             elif "error" in trip:
-                _logger.warning("The trip of %s: %s", plate, trip["error"])
-                values = {"refused": trip["content"], "last_error": trip["error"]}
+                values = {"last_error": trip["error"]}
             else:
                 continue
-            if plate in known:
-                known[plate].write(values)
-            else:
-                self.create({"vehicle_identifier": plate, **values})
+            row = known.get(plate) or self.create({"vehicle_identifier": plate})
+            if values["last_error"] and values["last_error"] != row.last_error:
+                _logger.warning("The trip of %s: %s", plate, values["last_error"])
+            row.write(values)
 
     @api.model
     def _publish_at(self, when):
