@@ -2,10 +2,28 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 from typing import Any
 
 import msgspec
+
+
+class Flag(IntFlag):
+    """What makes a stored fix doubtful; it is kept, and no fact is made of it."""
+
+    MOCK_LOCATION = 1
+    IMPOSSIBLE_JUMP = 2
+
+    @property
+    def names(self) -> list[str]:
+        """Its parts as the API calls them."""
+        return [flag.name.lower() for flag in self if flag.name is not None]
+
+
+# By these names phones say that an app made the position up: OsmAnd and Traccar Client
+# ``mock``, Android's location ``isMock`` and, before Android 12, the longer one.
+_MOCK_NAMES = frozenset({"mock", "isMock", "is_mock", "mocked", "isFromMockProvider"})
+_TRUE = frozenset({"true", "1"})
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,8 +32,9 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     ``latitude`` and ``longitude`` are WGS 84 degrees, ``speed`` m/s, ``course``
     degrees clockwise from north in [0, 360), ``altitude`` and ``accuracy`` metres,
     ``fix_time`` an aware UTC time. ``sent_time`` is that time as the device sent it,
-    read as UTC, where it was corrected; the difference is the correction. What a device
-    sends and we do not model is kept in ``attributes``.
+    read as UTC, where it was corrected; the difference is the correction. ``flags`` is
+    what was found of it since it is stored. What a device sends and we do not model is
+    kept in ``attributes``.
     """
 
     fix_time: datetime
@@ -29,11 +48,20 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: float | None = None
     attributes: Mapping[str, Any] = {}
     sent_time: datetime | None = None
+    flags: Flag = Flag(0)
 
     @property
     def is_null_island(self) -> bool:
         """True at exactly 0, 0: what a receiver without a lock reports."""
         return self.latitude == 0.0 and self.longitude == 0.0
+
+    @property
+    def is_mock(self) -> bool:
+        """Whether the device says that an app made the position up."""
+        if _MOCK_NAMES.isdisjoint(self.attributes):
+            return False
+        said = (self.attributes.get(name) for name in _MOCK_NAMES)
+        return any(str(value).lower() in _TRUE for value in said)
 
     @property
     def alarm(self) -> str | None:
@@ -46,11 +74,20 @@ def printable(fix: Fix) -> dict[str, Any]:
     """What is known of a fix, for people: units as in :class:`Fix`."""
     values = msgspec.structs.asdict(fix)
     values["timestamp"] = values.pop("fix_time")
+    del values["flags"]
     return {key: value for key, value in values.items() if value not in (None, {})}
 
 
 class Rejection(msgspec.Struct, frozen=True):
     """Why one row is not a fix: a stable ``code``, the ``field`` and a sentence."""
+
+    code: str
+    field: str | None
+    reason: str
+
+
+class Remark(msgspec.Struct, frozen=True):
+    """What is odd about a fix that is stored: as for :class:`Rejection`."""
 
     code: str
     field: str | None

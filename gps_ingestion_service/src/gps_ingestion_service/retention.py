@@ -25,7 +25,10 @@ _EXPORT = """
 SELECT device.device_id, coalesce(kept.vehicle_identifier, device.vehicle_identifier)
        AS vehicle_identifier, kept.fix_time, kept.received_at, kept.latitude,
        kept.longitude, kept.speed, kept.course, kept.altitude, kept.accuracy,
-       kept.attributes, kept.sent_time
+       kept.attributes, kept.sent_time, concat_ws(
+           ' ', CASE WHEN kept.flags & 1 <> 0 THEN 'mock_location' END,
+           CASE WHEN kept.flags & 2 <> 0 THEN 'impossible_jump' END
+       ) AS flags
 FROM {table} AS kept JOIN device ON device.id = kept.device
 ORDER BY kept.device, kept.fix_time
 """

@@ -1,7 +1,7 @@
 """What a sequence of fixes means: each kind of fact, from its first fix to its last."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from support.driving import after, at
 
@@ -60,6 +60,36 @@ def test_a_jump_that_nobody_can_drive_changes_nothing() -> None:
     calm = [at(0), at(100), at(200), at(260, 900)]
     jump = [*calm[:2], at(110, 200_000), *calm[2:]]
     assert facts_of(jump, Kind.STOP) == facts_of(calm, Kind.STOP) != []
+
+
+def jumps_of(*samples: Sample) -> set[datetime]:
+    fold = Fold(State(), RULES)
+    for sample in samples:
+        fold.take(sample)
+    return fold.jumps
+
+
+def test_a_jump_is_a_way_that_no_truck_drives_in_that_time() -> None:
+    assert not jumps_of(at(0), at(100, 7_000), at(200, 14_000))
+    assert jumps_of(at(0), at(100, 7_300), at(200, 14_000)) == {after(100)}
+
+
+def test_what_the_receiver_says_of_its_accuracy_is_granted_to_both_ends() -> None:
+    near, far = at(0, accuracy=150), at(100, 7_450, accuracy=150)
+    assert not jumps_of(near, far)
+    assert jumps_of(at(0, accuracy=5), far) == {after(100)}
+    assert jumps_of(near, at(100, 7_450, accuracy=5)) == {after(100)}
+
+
+def test_five_in_a_row_that_agree_are_believed_against_the_one_before() -> None:
+    far = [at(10 * step, 500_000 + 100 * step) for step in range(1, 7)]
+    assert jumps_of(at(0), *far) == {fix.time for fix in far[:4]}
+    assert jumps_of(at(0), *far[:4], at(60, 100)) == {fix.time for fix in far[:4]}
+
+
+def test_jumps_that_do_not_agree_with_each_other_are_never_believed() -> None:
+    wild = [at(10 * step, 500_000 * (-1) ** step) for step in range(1, 9)]
+    assert jumps_of(at(0), *wild) == {fix.time for fix in wild}
 
 
 def test_idling_is_standing_with_the_ignition_on() -> None:

@@ -63,6 +63,7 @@ class Memory:
         self.known = Known(1, None, EMPTY, False)
         self.checkpoints: dict[datetime, str] = {}
         self.stored: dict[UUID, Stored] = {}
+        self.jumps: set[datetime] = set()
         self.revisions: list[Stored] = []
         self.stopped_at: datetime | None = None
         self._latest_age = latest_age
@@ -99,6 +100,8 @@ class Memory:
             ):
                 del self.checkpoints[hour]
         self.checkpoints.update(done.checkpoints)
+        seen = {sample.time for sample in samples}
+        self.jumps ^= done.changed_jumps(self.jumps & seen)
         for change in done.changes:
             self.revisions.append(change)
             if change.retracted:
@@ -125,11 +128,17 @@ def _key(fact: Fact) -> tuple[str, str, datetime]:
     return fact.kind, fact.subject, fact.started_at
 
 
-def in_order(samples: Sequence[Sample]) -> list[Fact]:
-    """The facts of one fold over everything."""
+def folded(samples: Sequence[Sample]) -> Fold:
+    """One fold over everything, in order."""
     fold = Fold(State(), RULES, FENCES)
     for sample in sorted(samples, key=lambda sample: sample.time):
         fold.take(sample)
+    return fold
+
+
+def in_order(samples: Sequence[Sample]) -> list[Fact]:
+    """The facts of one fold over everything."""
+    fold = folded(samples)
     return sorted([*fold.ended, *fold.lasting()], key=_key)
 
 
@@ -141,7 +150,9 @@ def drives(draw: st.DrawFn) -> list[Sample]:
         st.lists(
             st.tuples(
                 st.sampled_from([10, 30, 60, 1500, 4000]),
-                st.sampled_from([0, 0, 0, 20, -20, 200, -200, 2000, -1900, 900_000]),
+                st.sampled_from(
+                    [0, 0, 0, 20, -20, 200, -200, 2000, -1900, 900_000, 901_000]
+                ),
                 st.sampled_from([None, 0.0, 0.5, 15.0, 24.0, 30.0]),
                 st.sampled_from([None, True, True, False]),
                 st.sampled_from(["MH1"] * 9 + ["MH2"]),
@@ -172,6 +183,7 @@ def test_any_order_and_grouping_gives_the_same_facts(
     for start in range(0, len(shuffled), size):
         memory.take(shuffled[start : start + size])
     assert memory.facts() == in_order(samples)
+    assert memory.jumps == folded(samples).jumps
 
 
 @given(drives(), st.randoms(use_true_random=False))
@@ -242,6 +254,14 @@ def test_a_late_fix_that_fills_a_silence_retracts_it() -> None:
     assert not memory.of(Kind.SILENCE)
     gone = Stored(silence.uuid, silence.revision + 1, silence.fact, retracted=True)
     assert gone in memory.revisions
+
+
+def test_a_late_fix_tells_which_side_of_a_jump_was_wrong() -> None:
+    memory = Memory()
+    memory.take([at(0), at(10, 100_000)])
+    assert memory.jumps == {after(10)}
+    memory.take([at(-10, 100_000)])
+    assert memory.jumps == {after(0)}
 
 
 def test_a_fix_later_than_allowed_changes_no_fact() -> None:

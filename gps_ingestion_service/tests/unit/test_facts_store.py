@@ -14,7 +14,7 @@ from gps_ingestion_service.events.pusher import FactKeeper
 from gps_ingestion_service.facts import repository
 from gps_ingestion_service.facts.model import Rules, Sample
 from gps_ingestion_service.facts.worker import FactWorker
-from gps_ingestion_service.fix import Fix
+from gps_ingestion_service.fix import Fix, Flag
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions.group_commit import Entry
 from gps_ingestion_service.positions.repository import FixStore
@@ -46,7 +46,13 @@ class Store:
         )
         return key
 
-    async def store(self, device: int, samples: Sequence[Sample], **more: Any) -> None:
+    async def store(
+        self,
+        device: int,
+        samples: Sequence[Sample],
+        flags: Flag = Flag(0),
+        **more: Any,
+    ) -> None:
         """Commit the fixes."""
         entries = [
             Entry(
@@ -62,6 +68,7 @@ class Store:
                     **more,
                 ),
                 datetime.now(UTC),
+                flags,
             )
             for sample in samples
         ]
@@ -187,6 +194,54 @@ async def test_fixes_that_are_nowhere_make_no_fact(store: Store) -> None:
     await store.store(device, [at(1000)])
     await store.worker().work()
     assert not await store.facts("silence")
+
+
+async def flagged(store: Store) -> dict[str, set[datetime]]:
+    """The times of the fixes that are flagged as jumps, by table."""
+    return {
+        table: {
+            record["fix_time"]
+            for record in await store.db.fetch(
+                f"SELECT fix_time FROM {table} WHERE flags = $1", Flag.IMPOSSIBLE_JUMP
+            )
+        }
+        for table in ("fix", "last_position")
+    }
+
+
+async def test_a_jump_is_flagged_and_so_is_the_last_position_that_is_it(
+    store: Store,
+) -> None:
+    device = await store.device()
+    far = at(10, 100_000)
+    await store.store(device, [at(0), far])
+    await store.worker().work()
+    assert await flagged(store) == {"fix": {far.time}, "last_position": {far.time}}
+    await store.store(device, [at(20)])
+    await store.worker().work()
+    assert await flagged(store) == {"fix": {far.time}, "last_position": set()}
+    value = store.metrics.registry.get_sample_value
+    assert value("gps_fixes_flagged_total", {"flag": "impossible_jump"}) == 1
+
+
+async def test_a_late_fix_moves_the_flag_to_the_fix_that_was_wrong(
+    store: Store,
+) -> None:
+    device = await store.device()
+    await store.store(device, [at(0), at(10, 100_000)])
+    await store.worker().work()
+    await store.store(device, [at(-10, 100_000)])
+    await store.worker().work()
+    assert await flagged(store) == {"fix": {at(0).time}, "last_position": set()}
+
+
+async def test_what_an_app_made_up_makes_no_fact_and_is_no_jump(store: Store) -> None:
+    device = await store.device()
+    await store.store(device, STOP, flags=Flag.MOCK_LOCATION)
+    await store.store(device, [at(420, 900_000)], flags=Flag.MOCK_LOCATION)
+    await store.worker().work()
+    assert not await store.facts()
+    assert not (await flagged(store))["fix"]
 
 
 async def test_a_device_that_is_not_heard_is_silent_until_it_is(store: Store) -> None:

@@ -42,6 +42,7 @@ async def test_history_is_oldest_first_and_complete(service: Service) -> None:
         "timestamp": fix["timestamp"].replace("+00:00", "Z"),
         "vehicle_identifier": "MH12AB1234",
         "sent_timestamp": None,
+        "flags": [],
     }
     assert response.json()["next"] is None
 

@@ -91,6 +91,15 @@ def test_a_trip_that_did_not_arrive_or_was_not_followed_teaches_nothing(
     assert lesson(TRIP, way) is None
 
 
+def test_a_step_that_nobody_can_drive_is_no_way_that_was_driven() -> None:
+    way = [seen(600 * step, step / 20) for step in range(20)]
+    jumped = [*way[:5], seen(2405, 9), seen(2410, 0.2), *way[5:], seen(12_000, 1)]
+    honest = lesson(TRIP, [*way, seen(12_000, 1)])
+    taught = lesson(TRIP, jumped)
+    assert honest is not None and taught is not None
+    assert taught.driven_m == pytest.approx(honest.driven_m)
+
+
 def test_lessons_outweigh_what_was_assumed_as_they_grow() -> None:
     taught = Lesson(direct_m=100_000, driven_m=200_000, duration_s=20_000)
     assert learn([], PACE) == PACE

@@ -73,6 +73,15 @@ class Evaluation(msgspec.Struct, frozen=True):
     checkpoints: dict[datetime, str]
     changes: list[Stored]
     last: Sample | None
+    jumps: frozenset[datetime]
+
+    def changed_jumps(self, stored: Iterable[datetime]) -> set[datetime]:
+        """The fixes that are jumps now and were not stored as such, and the other way
+        round; ``stored`` are those of the whole window."""
+        before = {
+            time for time in stored if self.stopped_at is None or time < self.stopped_at
+        }
+        return before ^ self.jumps
 
 
 def window_of(
@@ -145,6 +154,7 @@ def _stopped(
         checkpoints=checkpoints,
         changes=reconcile(settled, fold.ended),
         last=decode(window.known.state).last,
+        jumps=frozenset(fold.jumps),
     )
 
 
@@ -156,7 +166,12 @@ def _finished(
 ) -> Evaluation:
     true = [*fold.ended, *fold.lasting()]
     last, before = fold.state.last, decode(window.known.state).last
-    silent = window.known.silent and last is not None and last == before
+    silent = (
+        window.known.silent
+        and last is not None
+        and before is not None
+        and last.time == before.time
+    )
     if silent and last is not None:
         true.append(silence(last, None))
     return Evaluation(
@@ -167,6 +182,7 @@ def _finished(
         checkpoints=checkpoints,
         changes=reconcile(stored, true),
         last=last,
+        jumps=frozenset(fold.jumps),
     )
 
 

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from gps_ingestion_service.facts.geometry import distance_m
+from gps_ingestion_service.facts.geometry import can_be_driven, distance_m
 from gps_ingestion_service.facts.model import Fact, Kind, Rules, Sample
 from gps_ingestion_service.geofences.index import FenceIndex
 
 _KMH_PER_MPS = 3.6
-# No truck drives faster: a fix that would need it is a mistake of the receiver.
-_FASTEST_MPS = 70.0
-_JUMP_TOLERANCE_M = 200.0
+# So many fixes in a row that agree with each other outweigh the one before them: a
+# receiver that began at a wrong place would otherwise be right for hours.
+_BELIEVED_AFTER = 5
 # Slower is standing: what a receiver reports of a parked truck is not always zero.
 _STANDING_MPS = 1.4
 _STANDING_M = 30.0
@@ -37,10 +37,13 @@ class Span(msgspec.Struct, omit_defaults=True):
 
 
 class State(msgspec.Struct, omit_defaults=True):
-    """What is known of a device after a fix."""
+    """What is known of a device after a fix. ``stray`` is the last of ``strays`` fixes
+    in a row that agree with each other, but cannot be driven to from ``last``."""
 
     last: Sample | None = None
     spans: dict[str, Span] = {}
+    stray: Sample | None = None
+    strays: int = 0
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -58,13 +61,15 @@ def decode(text: str) -> State:
 
 
 class Fold:
-    """Takes fixes, each later than the one before, and collects what has ended."""
+    """Takes fixes, each later than the one before, and collects what has ended and
+    the times of those that are impossible jumps."""
 
     def __init__(
         self, state: State, rules: Rules, fences: FenceIndex | None = None
     ) -> None:
         self.state = state
         self.ended: list[Fact] = []
+        self.jumps: set[datetime] = set()
         self._rules = rules
         self._fences = fences or FenceIndex()
 
@@ -77,7 +82,8 @@ class Fold:
                 last.latitude, last.longitude, sample.latitude, sample.longitude
             )
             elapsed = sample.time - last.time
-            if moved > _JUMP_TOLERANCE_M + _FASTEST_MPS * elapsed.total_seconds():
+            if self._jumps(last, sample):
+                self.jumps.add(sample.time)
                 return
             if last.vehicle_identifier != sample.vehicle_identifier:
                 self._end_all(last, sample.time)
@@ -90,6 +96,17 @@ class Fold:
         self._ignition(sample)
         self._geofences(sample)
         self.state.last = sample
+
+    def _jumps(self, last: Sample, sample: Sample) -> bool:
+        """Whether it is an impossible jump, until enough in a row say the same."""
+        state = self.state
+        if not _can_follow(last, sample):
+            agrees = state.stray is not None and _can_follow(state.stray, sample)
+            state.stray, state.strays = sample, state.strays + 1 if agrees else 1
+            if state.strays < _BELIEVED_AFTER:
+                return True
+        state.stray, state.strays = None, 0
+        return False
 
     def lasting(self) -> list[Fact]:
         """The facts that have not ended."""
@@ -223,6 +240,14 @@ class Fold:
             longitude=span.longitude,
             data=data,
         )
+
+
+def _can_follow(one: Sample, other: Sample) -> bool:
+    return can_be_driven(
+        distance_m(one.latitude, one.longitude, other.latitude, other.longitude),
+        (other.time - one.time).total_seconds(),
+        (one.accuracy or 0.0) + (other.accuracy or 0.0),
+    )
 
 
 def silence(last: Sample, until: datetime | None) -> Fact:

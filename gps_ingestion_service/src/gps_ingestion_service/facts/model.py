@@ -23,7 +23,8 @@ class Kind(StrEnum):
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """What facts need of a fix: degrees WGS 84, ``speed`` in m/s or None, whether the
-    ignition is on or None, and the vehicle that the device was mounted in."""
+    ignition is on or None, ``accuracy`` in metres or None, and the vehicle that the
+    device was mounted in."""
 
     time: datetime
     latitude: float
@@ -31,6 +32,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     vehicle_identifier: str
     speed: float | None = None
     ignition: bool | None = None
+    accuracy: float | None = None
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

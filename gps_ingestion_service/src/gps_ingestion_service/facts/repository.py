@@ -12,6 +12,7 @@ from gps_ingestion_service.database import Executor
 from gps_ingestion_service.facts.evaluate import Due, Evaluation, Known, Window
 from gps_ingestion_service.facts.model import Fact, Kind, Sample
 from gps_ingestion_service.facts.reconcile import Stored
+from gps_ingestion_service.fix import Flag
 
 _IGNITION = {"true": True, "1": True, "false": False, "0": False}
 
@@ -102,14 +103,19 @@ async def checkpoints(
     }
 
 
-async def samples(
-    connection: Executor, windows: Sequence[Window]
-) -> dict[int, list[Sample]]:
-    """The fixes in the windows by device, in order of time, but for those that say
-    themselves that they are nowhere or hardly anywhere."""
+class Fixes(msgspec.Struct, frozen=True):
+    """Fixes in order of time, and the times of those that are stored as jumps."""
+
+    samples: list[Sample]
+    jumps: list[datetime]
+
+
+async def fixes(connection: Executor, windows: Sequence[Window]) -> dict[int, Fixes]:
+    """The fixes in the windows by device, but for those that say themselves that they
+    are nowhere, hardly anywhere, or made up."""
     records = await connection.fetch(
         """
-        SELECT fix.device, fix_time, latitude, longitude, speed,
+        SELECT fix.device, fix_time, latitude, longitude, speed, accuracy, flags,
                attributes->>'ignition' AS ignition,
                coalesce(fix.vehicle_identifier, device.vehicle_identifier) AS vehicle
         FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
@@ -120,6 +126,7 @@ async def samples(
           AND NOT (latitude = 0 AND longitude = 0)
           AND (accuracy IS NULL OR accuracy <= 200)
           AND attributes->>'valid' IS DISTINCT FROM 'false'
+          AND flags & $6 = 0
         ORDER BY fix.device, fix_time
         """,
         [window.known.device for window in windows],
@@ -128,11 +135,56 @@ async def samples(
         # The planner leaves out the days beyond.
         min(window.begin for window in windows),
         max(window.end for window in windows),
+        int(Flag.MOCK_LOCATION),
     )
     return {
-        device: [_sample(record) for record in group]
+        device: _fixes(list(group))
         for device, group in groupby(records, lambda record: record["device"])
     }
+
+
+def _fixes(records: Sequence[asyncpg.Record]) -> Fixes:
+    return Fixes(
+        [_sample(record) for record in records],
+        [
+            record["fix_time"]
+            for record in records
+            if record["flags"] & Flag.IMPOSSIBLE_JUMP
+        ],
+    )
+
+
+async def turn_jumps(
+    connection: Executor, changes: Iterable[tuple[int, datetime]]
+) -> None:
+    """Flag these fixes of devices as impossible jumps, or not any more where they are.
+
+    Commits wait for a row of ``last_position`` that this has locked, so call it last.
+    """
+    keys = sorted(changes)
+    if not keys:
+        return
+    for table in ("fix", "last_position"):
+        await connection.execute(
+            f"""
+            WITH locked AS MATERIALIZED (
+                SELECT device, fix_time
+                FROM unnest($1::integer[], $2::timestamptz[]) AS key (device, fix_time)
+                JOIN {table} USING (device, fix_time)
+                WHERE fix_time BETWEEN $3 AND $4
+                ORDER BY device, fix_time
+                FOR UPDATE OF {table}
+            )
+            UPDATE {table} SET flags = {table}.flags # $5 FROM locked
+            WHERE {table}.device = locked.device
+              AND {table}.fix_time = locked.fix_time
+              AND {table}.fix_time BETWEEN $3 AND $4
+            """,
+            *_columns(keys, 2),
+            min(time for _, time in keys),
+            max(time for _, time in keys),
+            int(Flag.IMPOSSIBLE_JUMP),
+        )
 
 
 def _sample(record: asyncpg.Record) -> Sample:
@@ -142,6 +194,7 @@ def _sample(record: asyncpg.Record) -> Sample:
         longitude=record["longitude"],
         speed=record["speed"],
         ignition=_IGNITION.get(record["ignition"]),
+        accuracy=record["accuracy"],
         vehicle_identifier=record["vehicle"],
     )
 

@@ -25,6 +25,7 @@ from gps_ingestion_service.facts.evaluate import (
 )
 from gps_ingestion_service.facts.model import Rules, Sample
 from gps_ingestion_service.facts.reconcile import Stored
+from gps_ingestion_service.facts.repository import Fixes
 from gps_ingestion_service.geofences import repository as geofences
 from gps_ingestion_service.geofences.index import FenceIndex
 from gps_ingestion_service.observability.metrics import Metrics
@@ -88,15 +89,16 @@ class FactWorker:
                 return False
             windows = await self._windows(connection, due)
             if windows:
-                samples = await repository.samples(connection, windows)
+                fixes = await repository.fixes(connection, windows)
                 stored = await repository.unsettled(connection, windows)
                 # Beside the event loop: a pass may fold many thousand fixes.
                 fences = await self._load_fences(connection)
                 evaluations = await asyncio.to_thread(
-                    self._evaluate, windows, samples, stored, fences
+                    self._evaluate, windows, fixes, stored, fences
                 )
                 await self._save(connection, evaluations)
                 await self._tell_trips(connection, evaluations)
+                await self._flag_jumps(connection, evaluations, fixes)
         return True
 
     async def _windows(self, connection: Executor, due: Sequence[Due]) -> list[Window]:
@@ -114,7 +116,7 @@ class FactWorker:
     def _evaluate(
         self,
         windows: Sequence[Window],
-        samples: Mapping[int, Sequence[Sample]],
+        fixes: Mapping[int, Fixes],
         stored: Mapping[int, Sequence[Stored]],
         fences: FenceIndex,
     ) -> list[Evaluation]:
@@ -125,7 +127,7 @@ class FactWorker:
                 evaluations.append(
                     evaluate(
                         window,
-                        samples.get(device, ()),
+                        fixes[device].samples if device in fixes else (),
                         stored.get(device, ()),
                         self._rules,
                         fences,
@@ -168,6 +170,25 @@ class FactWorker:
             if change.revision == 1:
                 outcome = "new"
             self._metrics.facts.labels(change.fact.kind, outcome).inc()
+
+    async def _flag_jumps(
+        self,
+        connection: Executor,
+        evaluations: Sequence[Evaluation],
+        fixes: Mapping[int, Fixes],
+    ) -> None:
+        """Say with the fixes which of them are impossible jumps."""
+        changes = []
+        found = 0
+        for item in evaluations:
+            device = item.window.known.device
+            stored = fixes[device].jumps if device in fixes else ()
+            changed = item.changed_jumps(stored)
+            changes += [(device, time) for time in changed]
+            found += len(changed & item.jumps)
+        await repository.turn_jumps(connection, changes)
+        if found:
+            self._metrics.flagged.labels("impossible_jump").inc(found)
 
     async def _tell_trips(
         self, connection: Executor, evaluations: Sequence[Evaluation]

@@ -25,7 +25,7 @@ _MODELLED = frozenset(
     "accuracy".split()
 )
 _NUMERIC = frozenset({"hdop", "batt"})
-_BOOLEAN = frozenset({"charge", "valid"})
+_BOOLEAN = frozenset({"charge", "mock", "valid"})
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 

@@ -65,7 +65,11 @@ async def read_track(
             "too_many_fixes",
             f"more than {MOST_FIXES} fixes lie between from and to; ask for less time",
         )
-    located = [item.fix for item in positions if not item.fix.is_null_island]
+    located = [
+        item.fix
+        for item in positions
+        if not (item.fix.is_null_island or item.fix.flags)
+    ]
     kept = simplify([(fix.latitude, fix.longitude) for fix in located], tolerance_m)
     points = [
         TrackPoint(

@@ -13,7 +13,7 @@ from gps_ingestion_service.positions.repository import StoredPosition
 # Enough for one network write; a piece per fix would cost more than the fix.
 _CHUNK_BYTES = 32 * 1024
 _NUMBERS = ("latitude", "longitude", "speed", "course", "altitude", "accuracy")
-_MORE = ("attributes", "sent_timestamp")
+_MORE = ("attributes", "sent_timestamp", "flags")
 _COLUMNS = ("timestamp", "vehicle_identifier", *_NUMBERS, *_MORE)
 
 
@@ -48,6 +48,7 @@ def _feature(position: StoredPosition) -> dict[str, object]:
             "course": fix.course,
             "accuracy": fix.accuracy,
             "attributes": fix.attributes,
+            "flags": fix.flags.names,
         },
     }
 
@@ -77,6 +78,7 @@ def _cells(position: StoredPosition) -> list[object]:
         *(getattr(fix, name) for name in _NUMBERS),
         attributes,
         "" if fix.sent_time is None else _time(fix.sent_time),
+        " ".join(fix.flags.names),
     ]
 
 

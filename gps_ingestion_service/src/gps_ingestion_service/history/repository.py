@@ -9,6 +9,7 @@ import msgspec
 
 from gps_ingestion_service.database import Database, Executor
 from gps_ingestion_service.devices.repository import Device
+from gps_ingestion_service.facts.geometry import FASTEST_MPS
 from gps_ingestion_service.positions.repository import (
     StoredPosition,
     history,
@@ -22,8 +23,6 @@ _PAGE = 2000
 _LONGEST_STEP_S = 300
 # Slower than this is standing, as receivers report it: m/s.
 _STANDING_MPS = 1.0
-# Faster than any truck: a receiver that jumped. Its way does not count: m/s.
-_JUMP_MPS = 70.0
 
 _DAYS = """
 WITH steps AS (
@@ -34,7 +33,7 @@ WITH steps AS (
            lag(longitude) OVER step AS from_longitude
     FROM fix
     WHERE device = $1 AND fix_time >= $2 AND fix_time < $3
-      AND NOT (latitude = 0 AND longitude = 0)
+      AND NOT (latitude = 0 AND longitude = 0) AND flags = 0
     WINDOW step AS (
         PARTITION BY (fix_time AT TIME ZONE $4)::date ORDER BY fix_time
     )
@@ -109,7 +108,7 @@ async def days(
         start,
         end,
         time_zone,
-        _JUMP_MPS,
+        FASTEST_MPS,
         _STANDING_MPS,
         _LONGEST_STEP_S,
     )

@@ -16,7 +16,7 @@ import structlog
 
 from gps_ingestion_service.database import Failure, classify
 from gps_ingestion_service.errors import QueueFull, StorageUnavailable
-from gps_ingestion_service.fix import Fix, Status
+from gps_ingestion_service.fix import Fix, Flag, Status
 from gps_ingestion_service.observability.metrics import Metrics
 
 _CONFLICT_RETRIES = 5
@@ -30,6 +30,7 @@ class Entry(msgspec.Struct, frozen=True):
     device: int
     fix: Fix
     received_at: datetime
+    flags: Flag = Flag(0)
 
     @property
     def key(self) -> tuple[int, datetime]:

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from gps_ingestion_service.database import Database, Executor
-from gps_ingestion_service.fix import Fix
+from gps_ingestion_service.fix import Fix, Flag
 from gps_ingestion_service.positions.group_commit import Entry
 
 # One statement, so one round trip and one transaction: the fixes, the last positions
@@ -17,22 +17,22 @@ from gps_ingestion_service.positions.group_commit import Entry
 _STORE = """
 WITH incoming AS MATERIALIZED (
     SELECT row.device, fix_time, received_at, latitude, longitude, speed, course,
-           altitude, accuracy, attributes::jsonb AS attributes, sent_time,
+           altitude, accuracy, attributes::jsonb AS attributes, sent_time, flags,
            device.vehicle_identifier
     FROM unnest(
         $1::integer[], $2::timestamptz[], $3::timestamptz[],
         $4::double precision[], $5::double precision[], $6::double precision[],
         $7::double precision[], $8::double precision[], $9::double precision[],
-        $10::text[], $11::timestamptz[]
+        $10::text[], $11::timestamptz[], $12::smallint[]
     ) AS row (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes, sent_time
+        altitude, accuracy, attributes, sent_time, flags
     )
     LEFT JOIN device ON device.id = row.device
 ), stored AS (
     INSERT INTO fix (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes, sent_time, vehicle_identifier
+        altitude, accuracy, attributes, sent_time, flags, vehicle_identifier
     )
     SELECT * FROM incoming ORDER BY device, fix_time
     ON CONFLICT (device, fix_time) DO NOTHING
@@ -46,7 +46,7 @@ WITH incoming AS MATERIALIZED (
 ), moved AS (
     INSERT INTO last_position AS last (
         device, fix_time, received_at, latitude, longitude, speed, course,
-        altitude, accuracy, attributes, sent_time, vehicle_identifier
+        altitude, accuracy, attributes, sent_time, flags, vehicle_identifier
     )
     SELECT * FROM newest ORDER BY device
     ON CONFLICT (device) DO UPDATE SET
@@ -55,7 +55,7 @@ WITH incoming AS MATERIALIZED (
         speed = excluded.speed, course = excluded.course,
         altitude = excluded.altitude, accuracy = excluded.accuracy,
         attributes = excluded.attributes, sent_time = excluded.sent_time,
-        vehicle_identifier = excluded.vehicle_identifier
+        flags = excluded.flags, vehicle_identifier = excluded.vehicle_identifier
     WHERE excluded.fix_time > last.fix_time
     RETURNING last.*
 ), queued AS (
@@ -160,6 +160,7 @@ def _columns(entries: Sequence[Entry]) -> tuple[list[Any], ...]:
             for fix in fixes
         ],
         [fix.sent_time for fix in fixes],
+        [int(entry.flags) for entry in entries],
     )
 
 
@@ -174,7 +175,7 @@ async def history(
     return await connection.fetch(
         """
         SELECT fix_time, received_at, latitude, longitude, speed, course, altitude,
-               accuracy, attributes, sent_time, vehicle_identifier
+               accuracy, attributes, sent_time, flags, vehicle_identifier
         FROM fix
         WHERE device = $1 AND fix_time > $2 AND fix_time < $3
         ORDER BY fix_time
@@ -234,5 +235,6 @@ def position(record: asyncpg.Record, device_id: str, mounted_in: str) -> StoredP
             accuracy=record["accuracy"],
             attributes=msgspec.json.decode(attributes) if attributes else {},
             sent_time=record["sent_time"],
+            flags=Flag(record["flags"]),
         ),
     )

@@ -1,7 +1,7 @@
 """Bodies of the ingestion and reading API, as OpenAPI documents them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -82,6 +82,10 @@ class PositionView(BaseModel):
     altitude: float | None
     accuracy: float | None
     attributes: dict[str, Any]
+    flags: Annotated[
+        list[Literal["mock_location", "impossible_jump"]],
+        Field(description="what makes it doubtful"),
+    ]
 
     @classmethod
     def of(cls, position: StoredPosition) -> "PositionView":
@@ -100,6 +104,7 @@ class PositionView(BaseModel):
             altitude=fix.altitude,
             accuracy=fix.accuracy,
             attributes=dict(fix.attributes),
+            flags=fix.flags.names,
         )
 
 

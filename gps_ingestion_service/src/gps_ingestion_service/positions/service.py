@@ -9,20 +9,26 @@ from typing import Protocol
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.repository import Device
-from gps_ingestion_service.fix import Fix, Rejection, Row, Status, Verdict
+from gps_ingestion_service.fix import Fix, Flag, Rejection, Remark, Row, Status, Verdict
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions import repository
 from gps_ingestion_service.positions.group_commit import Entry, GroupCommit
 from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.time_policy import TimePolicy
 
-NULL_ISLAND = "null_island"
-WEEK_ROLLOVER = "week_rollover"
 # No device id looks like this.
 GATEWAY = "@gateway"
 
 _NOT_STORABLE = Rejection(
     "not_storable", None, "the database refuses this row; the log names why"
+)
+_NULL_ISLAND = Remark(
+    "null_island",
+    None,
+    "stored, but 0, 0 is no place; last position is not moved to it",
+)
+_MOCK = Remark(
+    "mock_location", None, "stored, but an app made it up; no fact is made of it"
 )
 
 
@@ -155,7 +161,12 @@ class Ingestion:
                 entries[index] = entry
         statuses = await self._group_commit.submit(list(entries.values()))
         for (index, entry), status in zip(entries.items(), statuses, strict=True):
-            verdicts[index] = _verdict(index, rows[index], entry, status)
+            remarks: Sequence[Remark] = ()
+            if status is Status.ACCEPTED:
+                remarks = _remarks(rows[index], entry)
+            verdicts[index] = _verdict(index, status, remarks)
+            for remark in remarks:
+                self._metrics.flagged.labels(remark.code).inc()
         self._measure(verdicts.values(), entries, received_at)
         return [verdicts[index] for index in range(len(rows))]
 
@@ -181,7 +192,8 @@ class Ingestion:
         judged = self._time_policy.judge(row, received_at)
         if isinstance(judged, Rejection):
             return judged
-        return Entry(device.id, judged, received_at)
+        flags = Flag.MOCK_LOCATION if judged.is_mock else Flag(0)
+        return Entry(device.id, judged, received_at, flags)
 
     def _measure(
         self, verdicts: Iterable[Verdict], entries: dict[int, Entry], now: datetime
@@ -192,8 +204,6 @@ class Ingestion:
             counts[verdict.status] += 1
             if verdict.status is Status.REJECTED:
                 metrics.rejected.labels(verdict.code).inc()
-            elif verdict.code is not None:
-                metrics.flagged.labels(verdict.code).inc()
             if verdict.status is Status.ACCEPTED:
                 age = now - entries[verdict.index].fix.fix_time
                 metrics.fix_age.observe(max(0.0, age.total_seconds()))
@@ -203,26 +213,32 @@ class Ingestion:
             metrics.last_accepted.set_to_current_time()
 
 
-def _verdict(index: int, row: Row, entry: Entry, status: Status) -> Verdict:
+def _remarks(row: Row, entry: Entry) -> Sequence[Remark]:
+    """What there is to say of a fix that is stored nevertheless."""
+    found = []
+    if entry.flags:
+        found.append(_MOCK)
+    if entry.fix is not row:
+        found.append(
+            Remark(
+                "week_rollover",
+                "timestamp",
+                "stored under a time that is right by turns of the GPS week: "
+                f"{entry.fix.fix_time:%Y-%m-%dT%H:%M:%SZ}; update the receiver",
+            )
+        )
+    if entry.fix.is_null_island:
+        found.append(_NULL_ISLAND)
+    return found
+
+
+def _verdict(index: int, status: Status, remarks: Sequence[Remark]) -> Verdict:
     if status is Status.REJECTED:
         return Verdict.refused(index, _NOT_STORABLE)
-    if status is Status.ACCEPTED and entry.fix is not row:
-        return Verdict(
-            index,
-            status,
-            code=WEEK_ROLLOVER,
-            field="timestamp",
-            reason="stored under a time that is right by whole turns of the GPS week: "
-            f"{entry.fix.fix_time:%Y-%m-%dT%H:%M:%SZ}; update the receiver's firmware",
-        )
-    if status is Status.ACCEPTED and entry.fix.is_null_island:
-        return Verdict(
-            index,
-            status,
-            code=NULL_ISLAND,
-            reason="stored, but 0, 0 is no place; last position is not moved to it",
-        )
-    return Verdict(index, status)
+    if not remarks:
+        return Verdict(index, status)
+    first = remarks[0]
+    return Verdict(index, status, first.code, first.field, first.reason)
 
 
 class Reading:

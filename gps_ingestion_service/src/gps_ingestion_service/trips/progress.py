@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from gps_ingestion_service.facts.geometry import distance_m
+from gps_ingestion_service.facts.geometry import can_be_driven, distance_m
 
 # Drift of a parked truck's receiver is no driving.
 _DRIFT_M = 30.0
@@ -108,12 +108,13 @@ def lesson(trip: Trip, way: Iterable[Seen]) -> Lesson | None:
     """
     near_m = max(trip.arrival_radius_m, _ARRIVED_WITHIN_M)
     driven_m = 0.0
-    last: Place | None = None
+    last: Seen | None = None
     for seen in way:
-        moved = 0.0 if last is None else last.distance_m(seen.place)
+        moved = 0.0 if last is None else last.place.distance_m(seen.place)
         if last is None or moved > _DRIFT_M:
-            driven_m += moved
-            last = seen.place
+            if last and can_be_driven(moved, (seen.time - last.time).total_seconds()):
+                driven_m += moved
+            last = seen
         if seen.place.distance_m(trip.destination) <= near_m:
             duration_s = (seen.time - trip.started_at).total_seconds()
             found = Lesson(trip.direct_m, driven_m, duration_s)

@@ -116,16 +116,26 @@ async def facts(
     return [(record["device"], stored(record)) for record in records]
 
 
-async def last_seen(connection: Executor, vehicle_identifier: str) -> Seen | None:
-    """Where the vehicle is."""
+async def last_seen(
+    connection: Executor, vehicle_identifier: str, since: datetime
+) -> Seen | None:
+    """Where the vehicle is, by its newest fix since then that is not doubtful."""
     record = await connection.fetchrow(
         """
-        SELECT fix_time, latitude, longitude FROM last_position
-        WHERE vehicle_identifier = $1
+        SELECT seen.* FROM device CROSS JOIN LATERAL (
+            SELECT fix_time, latitude, longitude FROM fix
+            WHERE fix.device = device.id AND fix.vehicle_identifier = $1
+              AND fix_time >= $2 AND flags = 0
+              AND NOT (latitude = 0 AND longitude = 0)
+            ORDER BY fix_time DESC
+            LIMIT 1
+        ) AS seen
+        WHERE device.vehicle_identifier = $1
         ORDER BY fix_time DESC
         LIMIT 1
         """,
         vehicle_identifier,
+        since,
     )
     return None if record is None else _seen(record)
 
@@ -133,12 +143,12 @@ async def last_seen(connection: Executor, vehicle_identifier: str) -> Seen | Non
 async def way(
     connection: Executor, vehicle_identifier: str, since: datetime
 ) -> list[Seen]:
-    """Where the vehicle was since then, in order of time."""
+    """Where the vehicle was since then, in order of time, but for doubtful fixes."""
     records = await connection.fetch(
         """
         SELECT fix_time, latitude, longitude FROM fix
         WHERE device IN (SELECT id FROM device WHERE vehicle_identifier = $1)
-          AND vehicle_identifier = $1 AND fix_time >= $2
+          AND vehicle_identifier = $1 AND fix_time >= $2 AND flags = 0
           AND NOT (latitude = 0 AND longitude = 0)
         ORDER BY fix_time
         """,

@@ -107,9 +107,13 @@ class Trips:
                 raise ServiceError(
                     404, "unknown_vehicle", f"{vehicle_identifier} never had a trip"
                 )
-            seen = await repository.last_seen(connection, vehicle_identifier)
-        trip = found[0].trip
-        if trip is None or seen is None or seen.time < trip.started_at:
+            trip = found[0].trip
+            if trip is None:
+                return found[0], None
+            seen = await repository.last_seen(
+                connection, vehicle_identifier, trip.started_at
+            )
+        if seen is None:
             return found[0], None
         return found[0], progress(trip, seen, found[0].pace)
 

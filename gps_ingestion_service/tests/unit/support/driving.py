@@ -16,6 +16,7 @@ def at(
     *,
     speed: float | None = None,
     ignition: bool | None = None,
+    accuracy: float | None = None,
     vehicle: str = "MH1",
 ) -> Sample:
     """A fix so many seconds after the start and metres east of it."""
@@ -25,6 +26,7 @@ def at(
         longitude=LONGITUDE + east_m / (_M_PER_DEGREE * cos(radians(LATITUDE))),
         speed=speed,
         ignition=ignition,
+        accuracy=accuracy,
         vehicle_identifier=vehicle,
     )
 
