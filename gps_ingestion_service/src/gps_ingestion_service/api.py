@@ -27,6 +27,7 @@ _MEANINGS = {
     413: ("the body or the number of rows is too large", "body_too_large"),
     415: ("the content type is not supported", "unsupported_media_type"),
     422: ("a parameter or a field is wrong", "invalid_request"),
+    429: ("too many requests, or failures; wait for Retry-After", "too_many_requests"),
     503: ("nothing was stored; send it again after Retry-After", "storage_unavailable"),
 }
 

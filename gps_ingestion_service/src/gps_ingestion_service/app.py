@@ -20,7 +20,12 @@ from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.endpoints import router as devices_router
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
-from gps_ingestion_service.errors import ServiceError, as_service_error, error_response
+from gps_ingestion_service.errors import (
+    ServiceError,
+    TooManyFailures,
+    as_service_error,
+    error_response,
+)
 from gps_ingestion_service.events.endpoints import router as events_router
 from gps_ingestion_service.events.pusher import EventPusher, FactKeeper
 from gps_ingestion_service.facts.model import Rules
@@ -44,9 +49,10 @@ from gps_ingestion_service.push.service import Pusher
 from gps_ingestion_service.quarantine.endpoints import router as quarantine_router
 from gps_ingestion_service.quarantine.replay import Replay
 from gps_ingestion_service.quarantine.service import Bounds, Quarantine
+from gps_ingestion_service.rate_limit import RateLimit, network_of
 from gps_ingestion_service.retention import Retention
 from gps_ingestion_service.settings import Settings
-from gps_ingestion_service.state import State
+from gps_ingestion_service.state import State, get_state
 from gps_ingestion_service.time_policy import TimePolicy
 from gps_ingestion_service.trackers.intake import Intake
 from gps_ingestion_service.trackers.listeners import Listeners
@@ -107,6 +113,10 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
         listeners=Listeners(settings, intake, metrics),
+        device_rate=RateLimit(
+            settings.device_requests_per_s, settings.device_request_burst
+        ),
+        failure_rate=RateLimit(settings.failures_per_s, settings.failure_burst),
         health=Health(database, registry, metrics),
     )
 
@@ -209,6 +219,10 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _client(request: Request) -> str:
+    return network_of(request.client.host) if request.client else ""
+
+
 def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
     """The ASGI application of one service with these settings.
 
@@ -235,8 +249,14 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
     )
     app.add_middleware(RequestContext, metrics=metrics)
 
-    async def on_error(_request: Request, error: Exception) -> JSONResponse:
+    async def on_error(request: Request, error: Exception) -> JSONResponse:
         refusal = as_service_error(error)
+        if refusal.unproven:
+            # Only what failed is counted and refused: behind the one address of a
+            # carrier, a wrong token must not silence the right ones.
+            wait_s = get_state(request).failure_rate.take(_client(request))
+            if wait_s:
+                refusal = TooManyFailures(wait_s)
         metrics.refused_requests.labels(refusal.code).inc()
         return error_response(refusal)
 

@@ -116,6 +116,7 @@ def _serve(options: argparse.Namespace) -> int:
             access_log=False,
             log_config=None,
             server_header=False,
+            forwarded_allow_ips=settings.forwarded_allow_ips,
             timeout_graceful_shutdown=_GRACE_S,
         )
     )

@@ -1,5 +1,7 @@
 """Errors that a client sees: a status, a stable code and what to do next."""
 
+from math import ceil
+
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -11,8 +13,11 @@ class ServiceError(Exception):
     """Refusal of a whole request.
 
     ``retry_after_s`` becomes the ``Retry-After`` header and tells a device to keep
-    its data and try again.
+    its data and try again. ``unproven``: the sender did not prove who it is, and its
+    address may fail like this only so often.
     """
+
+    unproven = False
 
     def __init__(
         self,
@@ -63,8 +68,47 @@ class NotReady(ServiceError):
 class Unauthorised(ServiceError):
     """No token, or one that does not open this route."""
 
+    unproven = True
+
     def __init__(self, message: str) -> None:
         super().__init__(401, "invalid_token", message)
+
+
+class UnknownSender(ServiceError):
+    """A message names a device that nobody provisioned."""
+
+    unproven = True
+
+    def __init__(self, status: int) -> None:
+        super().__init__(
+            status, "unknown_device", "no device has this id; provision it"
+        )
+
+
+class TooManyRequests(ServiceError):
+    """A device sends faster than any device has to."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(
+            429,
+            "too_many_requests",
+            "this device sends too many requests; keep the data, wait for Retry-After "
+            "seconds, and send several fixes in one request",
+            retry_after_s=ceil(wait_s),
+        )
+
+
+class TooManyFailures(ServiceError):
+    """One address was refused too often."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(
+            429,
+            "too_many_failures",
+            "this address sent too many wrong tokens or unknown devices; keep the "
+            "data, wait for Retry-After seconds, and check token and device id",
+            retry_after_s=ceil(wait_s),
+        )
 
 
 class Forbidden(ServiceError):

@@ -125,6 +125,23 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
         50_000, ge=1, description="most rows that wait for a commit"
     )
     commit_max_rows: int = Field(5000, ge=1, description="most rows of one commit")
+    device_requests_per_s: float = Field(
+        50.0, ge=0, description="requests of one device a second; 0: no limit"
+    )
+    device_request_burst: int = Field(
+        500, ge=1, description="requests that it may send at once after a pause"
+    )
+    failures_per_s: float = Field(
+        5.0, ge=0, description="wrong tokens of one address a second; 0: no limit"
+    )
+    failure_burst: int = Field(
+        300, ge=1, description="wrong tokens that it may send at once after a pause"
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1",
+        description="addresses or networks, after commas, of the proxies whose "
+        "X-Forwarded-For is believed",
+    )
     max_future_s: float = Field(
         300.0, ge=0, description="how far ahead a device's clock may be, seconds"
     )

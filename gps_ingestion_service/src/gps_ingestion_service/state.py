@@ -16,6 +16,7 @@ from gps_ingestion_service.positions.group_commit import GroupCommit
 from gps_ingestion_service.positions.service import Ingestion, Reading
 from gps_ingestion_service.quarantine.replay import Replay
 from gps_ingestion_service.quarantine.service import Quarantine
+from gps_ingestion_service.rate_limit import RateLimit
 from gps_ingestion_service.settings import Settings
 from gps_ingestion_service.trackers.listeners import Listeners
 from gps_ingestion_service.trips.service import Trips
@@ -39,6 +40,8 @@ class State:
     quarantine: Quarantine
     replay: Replay
     listeners: Listeners
+    device_rate: RateLimit
+    failure_rate: RateLimit
     health: Health
 
 

@@ -248,6 +248,6 @@ async def test_openapi_names_every_route_and_its_errors(service: Service) -> Non
         "/metrics",
     }
     native = operations["post", "/v1/positions"]
-    assert {"400", "401", "403", "413", "415", "503"} <= set(native["responses"])
+    assert {"400", "401", "403", "413", "415", "429", "503"} <= set(native["responses"])
     assert "application/x-ndjson" in native["requestBody"]["content"]
     assert len({item["operationId"] for item in operations.values()}) == len(operations)

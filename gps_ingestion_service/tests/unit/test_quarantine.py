@@ -32,8 +32,8 @@ from gps_ingestion_service.quarantine.service import (
     ANONYMOUS,
     Bounds,
     Quarantine,
-    _Bucket,
 )
+from gps_ingestion_service.rate_limit import RateLimit
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -291,7 +291,8 @@ async def test_a_flood_from_nobody_is_kept_at_a_low_rate(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No room comes back meanwhile: on a busy machine the flood takes its time.
-    monkeypatch.setattr(service.state.quarantine, "_anonymous", _Bucket(0.0, 20.0))
+    limit = RateLimit(5.0, 20, clock=lambda: 0)
+    monkeypatch.setattr(service.state.quarantine, "_anonymous", limit)
     for number in range(30):
         await service.client.get("/", params={"id": f"n{number}", "lat": 1, "lon": 2})
     assert len(await kept(service, limit=1000)) == 20

@@ -22,7 +22,7 @@ router = APIRouter(
     prefix="/v1/devices",
     tags=["devices"],
     dependencies=[Depends(admin_scheme), Depends(require_devices)],
-    responses=errors(401, 403, 422, 503),
+    responses=errors(401, 403, 422, 429, 503),
 )
 
 

@@ -18,7 +18,7 @@ router = APIRouter(
     prefix="/v1/events",
     tags=["events"],
     dependencies=[Depends(admin_scheme), Depends(require_admin)],
-    responses=errors(401, 422, 503),
+    responses=errors(401, 422, 429, 503),
 )
 
 

@@ -27,7 +27,7 @@ router = APIRouter(
     prefix="/v1/devices/{device_id}",
     tags=["history"],
     dependencies=[Depends(admin_scheme), Depends(require_read)],
-    responses=errors(401, 403, 404, 422, 503),
+    responses=errors(401, 403, 404, 422, 429, 503),
 )
 
 

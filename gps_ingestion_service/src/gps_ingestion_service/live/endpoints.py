@@ -17,7 +17,7 @@ from gps_ingestion_service.state import StateDep, require_read
 router = APIRouter(
     tags=["positions"],
     dependencies=[Depends(admin_scheme), Depends(require_read)],
-    responses=errors(401, 403, 422, 503),
+    responses=errors(401, 403, 422, 429, 503),
 )
 
 

@@ -13,12 +13,11 @@ from gps_ingestion_service import formats
 from gps_ingestion_service.api import errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import DeviceId
-from gps_ingestion_service.errors import ServiceError
+from gps_ingestion_service.errors import ServiceError, UnknownSender
 from gps_ingestion_service.fix import Status, Verdict
 from gps_ingestion_service.formats import Decoded, DecodeError, HttpFormat
 from gps_ingestion_service.positions.intake import Received
 from gps_ingestion_service.positions.requests import (
-    UNKNOWN_DEVICE,
     allowance_of,
     cursor_time,
     native_sender,
@@ -45,7 +44,7 @@ ingest_router = APIRouter(tags=["ingestion"])
 read_router = APIRouter(
     tags=["positions"],
     dependencies=[Depends(admin_scheme), Depends(require_read)],
-    responses=errors(401, 403, 422, 503),
+    responses=errors(401, 403, 422, 429, 503),
 )
 
 
@@ -70,7 +69,7 @@ def answer(verdicts: Sequence[Verdict]) -> Response:
             "description": "a verdict per row, sent after commit",
             "content": {"application/json": {"example": ANSWER_EXAMPLE}},
         },
-        **errors(400, 401, 403, 413, 415, 503),
+        **errors(400, 401, 403, 413, 415, 429, 503),
     },
     openapi_extra=NATIVE_BODY,
 )
@@ -96,8 +95,8 @@ async def receive_from_device(request: Request, state: StateDep) -> Response:
         return _receipt(wire_format, [])
     try:
         sender = sender_of(state, request, wire_format, decoded)
-    except ServiceError as error:
-        if error.code == UNKNOWN_DEVICE and decoded.rows:
+    except UnknownSender as error:
+        if decoded.rows:
             await state.quarantine.keep_if_possible(
                 received.refused(
                     ANONYMOUS, error.code, error.message, decoded.device_id
@@ -174,7 +173,7 @@ def _add_device_routes(router: APIRouter) -> None:
                 operation_id=f"{method.lower()}_{path.strip('/').replace('/', '_')}",
                 dependencies=[Depends(sender_scheme)],
                 response_model=IngestAnswer,
-                responses=errors(400, 401, 403, 404, 413, 415, 503),
+                responses=errors(400, 401, 403, 404, 413, 415, 429, 503),
                 openapi_extra=(
                     {"parameters": _QUERY} if path in ("/", "/v1/osmand") else None
                 ),

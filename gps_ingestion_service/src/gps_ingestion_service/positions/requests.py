@@ -7,13 +7,16 @@ from starlette.requests import Request
 
 from gps_ingestion_service import auth
 from gps_ingestion_service.devices.repository import Device
-from gps_ingestion_service.errors import ServiceError, Unauthorised
+from gps_ingestion_service.errors import (
+    ServiceError,
+    TooManyRequests,
+    Unauthorised,
+    UnknownSender,
+)
 from gps_ingestion_service.formats import Decoded, HttpFormat, Message
 from gps_ingestion_service.positions.service import GATEWAY, DeviceSender, Sender
 from gps_ingestion_service.quarantine.service import ANONYMOUS
 from gps_ingestion_service.state import State
-
-UNKNOWN_DEVICE = "unknown_device"
 
 
 async def read_message(request: Request, max_body_bytes: int) -> Message:
@@ -55,7 +58,8 @@ def native_sender(state: State, request: Request) -> Sender:
     """The gateway or device behind the bearer token of a native request.
 
     Raises:
-        ServiceError: 401 for no or a wrong token, 403 for a disabled device.
+        ServiceError: 401 for no or a wrong token, 403 for a disabled device, 429 for
+            one that sends too often.
     """
     token = auth.require_token(request.headers.get("authorization"))
     if state.credentials.is_ingest(token):
@@ -64,7 +68,7 @@ def native_sender(state: State, request: Request) -> Sender:
     device = state.registry.device_of_token(token)
     if device is None:
         raise Unauthorised("no device and no gateway has this token")
-    return DeviceSender(_enabled(device))
+    return _device_sender(state, device)
 
 
 def sender_of(
@@ -74,7 +78,7 @@ def sender_of(
 
     Raises:
         ServiceError: the format's own status for an unknown device, 401 for a wrong
-            token, 403 for a disabled device.
+            token, 403 for a disabled device, 429 for one that sends too often.
     """
     if decoded.device_id is None:
         return native_sender(state, request)
@@ -84,16 +88,12 @@ def sender_of(
         return state.ingestion.gateway()
     device = state.registry.device(decoded.device_id)
     if device is None:
-        raise ServiceError(
-            wire_format.unknown_device_status,
-            UNKNOWN_DEVICE,
-            "no device has this id; provision it",
-        )
+        raise UnknownSender(wire_format.unknown_device_status)
     if not auth.matches(token, device.token_hash):
         raise Unauthorised(
             "send the device's token as ?token=, as a bearer token or as the password"
         )
-    return DeviceSender(_enabled(device))
+    return _device_sender(state, device)
 
 
 def allowance_of(state: State, request: Request) -> str:
@@ -114,10 +114,13 @@ def _token(request: Request) -> str:
     )
 
 
-def _enabled(device: Device) -> Device:
+def _device_sender(state: State, device: Device) -> DeviceSender:
+    wait_s = state.device_rate.take(device.device_id)
+    if wait_s:
+        raise TooManyRequests(wait_s)
     if not device.enabled:
         raise ServiceError(403, "device_disabled", "the device is disabled")
-    return device
+    return DeviceSender(device)
 
 
 def cursor_time(cursor: str) -> datetime:

@@ -25,7 +25,7 @@ router = APIRouter(
     prefix="/v1/quarantine",
     tags=["quarantine"],
     dependencies=[Depends(admin_scheme), Depends(require_admin)],
-    responses=errors(401, 422, 503),
+    responses=errors(401, 422, 429, 503),
 )
 
 MessageId = Annotated[int, Path(ge=1, lt=2**63)]

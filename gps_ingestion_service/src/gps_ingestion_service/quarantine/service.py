@@ -6,7 +6,6 @@ only a few times a second.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -17,12 +16,13 @@ from gps_ingestion_service.errors import StorageUnavailable
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.quarantine import repository
 from gps_ingestion_service.quarantine.repository import Refused
+from gps_ingestion_service.rate_limit import RateLimit
 
 # No device id looks like this.
 ANONYMOUS = "@anonymous"
 
 _ANONYMOUS_PER_S = 5.0
-_ANONYMOUS_BURST = 20.0
+_ANONYMOUS_BURST = 20
 _CHECK_EVERY_S = 600.0
 _RETRY_AFTER_S = 30.0
 
@@ -45,7 +45,7 @@ class Quarantine:
         self._database = database
         self._metrics = metrics
         self._bounds = bounds
-        self._anonymous = _Bucket(_ANONYMOUS_PER_S, _ANONYMOUS_BURST)
+        self._anonymous = RateLimit(_ANONYMOUS_PER_S, _ANONYMOUS_BURST)
 
     async def keep(self, items: Sequence[Refused]) -> None:
         """Keep messages of senders that proved who they are; returns after commit.
@@ -71,7 +71,7 @@ class Quarantine:
         What nobody answers for is kept at a low rate only, so that a flood of it
         neither loads the database nor pushes out what is worth looking at.
         """
-        if item.allowance == ANONYMOUS and not self._anonymous.take():
+        if item.allowance == ANONYMOUS and self._anonymous.take():
             self._metrics.quarantine_dropped.labels("rate_limited").inc()
             return
         try:
@@ -111,22 +111,3 @@ class Quarantine:
         if count:
             log.info("quarantine_expired", count=count)
         return _CHECK_EVERY_S
-
-
-class _Bucket:
-    """So many a second, and a few more at once after a pause."""
-
-    def __init__(self, per_s: float, burst: float) -> None:
-        self._per_s = per_s
-        self._burst = burst
-        self._level = burst
-        self._at = time.monotonic()
-
-    def take(self) -> bool:
-        now = time.monotonic()
-        self._level = min(self._burst, self._level + (now - self._at) * self._per_s)
-        self._at = now
-        if self._level < 1.0:
-            return False
-        self._level -= 1.0
-        return True
