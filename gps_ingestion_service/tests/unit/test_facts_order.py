@@ -256,6 +256,15 @@ def test_a_late_fix_that_fills_a_silence_retracts_it() -> None:
     assert gone in memory.revisions
 
 
+def test_an_hour_that_begins_with_a_jump_is_gone_back_to_before_it() -> None:
+    hour = [at(3700, 900_000), at(3710, 900_000), at(3720)]
+    late = [at(3690, 900_000), at(10), at(3705, 900_000)]
+    memory = Memory()
+    for sample in [at(0), *hour, *late]:
+        memory.take([sample])
+    assert memory.jumps == folded([at(0), *hour, *late]).jumps
+
+
 def test_a_late_fix_tells_which_side_of_a_jump_was_wrong() -> None:
     memory = Memory()
     memory.take([at(0), at(10, 100_000)])

@@ -124,8 +124,8 @@ def evaluate(
     checkpoints: dict[datetime, str] = {}
     for sample in samples:
         hour = hour_of(sample.time)
-        last = fold.state.last
-        if last is None or hour_of(last.time) != hour:
+        newest = fold.state.newest
+        if newest is None or hour_of(newest.time) != hour:
             text = encode(fold.state)
             if hour > window.settled_from and window.checkpoints.get(hour) == text:
                 return _stopped(window, hour, checkpoints, fold, stored)

@@ -45,6 +45,11 @@ class State(msgspec.Struct, omit_defaults=True):
     stray: Sample | None = None
     strays: int = 0
 
+    @property
+    def newest(self) -> Sample | None:
+        """The last fix that was taken, believed or not."""
+        return self.stray or self.last
+
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _DECODER = msgspec.json.Decoder(State)
