@@ -20,6 +20,7 @@ from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.endpoints import router as devices_router
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
+from gps_ingestion_service.devices.signing import SigningKeys
 from gps_ingestion_service.errors import (
     ServiceError,
     TooManyFailures,
@@ -90,6 +91,7 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         settings.quarantine_days,
     )
     quarantine = Quarantine(database, metrics, bounds)
+    signing = SigningKeys(settings.signing_key, settings.signing_key_previous)
     intake = Intake(database, registry, ingestion, quarantine, metrics)
     return State(
         settings=settings,
@@ -102,7 +104,8 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         ),
         database=database,
         registry=registry,
-        provisioning=Provisioning(database, registry),
+        provisioning=Provisioning(database, registry, signing),
+        signing=signing,
         group_commit=group_commit,
         ingestion=ingestion,
         reading=Reading(database),

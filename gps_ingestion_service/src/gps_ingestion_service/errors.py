@@ -66,12 +66,12 @@ class NotReady(ServiceError):
 
 
 class Unauthorised(ServiceError):
-    """No token, or one that does not open this route."""
+    """No token or signature, or one that does not open this route."""
 
     unproven = True
 
-    def __init__(self, message: str) -> None:
-        super().__init__(401, "invalid_token", message)
+    def __init__(self, message: str, code: str = "invalid_token") -> None:
+        super().__init__(401, code, message)
 
 
 class UnknownSender(ServiceError):

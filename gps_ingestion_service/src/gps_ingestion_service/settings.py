@@ -104,6 +104,14 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
     ingest_token: SecretStr | None = Field(
         None, description="bearer token of a gateway; unset: no gateway is accepted"
     )
+    signing_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="key that the signing secrets of devices are derived from",
+    )
+    signing_key_previous: SecretStr | None = Field(
+        None, min_length=32, description="the one before, accepted during a rotation"
+    )
     odoo_url: str = Field("", description="base URL of Odoo; empty: the outbox waits")
     odoo_hmac_secret: SecretStr | None = Field(
         None, description="key of the signed calls to Odoo"

@@ -9,6 +9,7 @@ from gps_ingestion_service.auth import Credentials, Scope
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
+from gps_ingestion_service.devices.signing import SigningKeys
 from gps_ingestion_service.health.service import Health
 from gps_ingestion_service.live.feed import Feed
 from gps_ingestion_service.observability.metrics import Metrics
@@ -32,6 +33,7 @@ class State:
     database: Database
     registry: DeviceRegistry
     provisioning: Provisioning
+    signing: SigningKeys
     group_commit: GroupCommit
     ingestion: Ingestion
     reading: Reading

@@ -28,6 +28,7 @@ async def test_a_new_device_is_201_and_the_same_again_is_200(service: Service) -
         "enabled": True,
         "version": 1,
         "has_token": False,
+        "has_signing_secret": False,
         "utc_offset_minutes": None,
         "last_fix_time": None,
     }

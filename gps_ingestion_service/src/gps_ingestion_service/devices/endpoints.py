@@ -13,6 +13,7 @@ from gps_ingestion_service.devices.schemas import (
     DevicePage,
     DeviceSpec,
     DeviceView,
+    IssuedSecret,
     IssuedToken,
 )
 from gps_ingestion_service.state import StateDep, require_devices
@@ -35,6 +36,7 @@ def view(row: DeviceRow) -> DeviceView:
         enabled=device.enabled,
         version=device.version,
         has_token=device.token_hash is not None,
+        has_signing_secret=device.signing_salt is not None,
         utc_offset_minutes=device.utc_offset_minutes,
         last_fix_time=row.last_fix_time,
     )
@@ -75,6 +77,17 @@ async def issue_token(
     """Issue a new token and show it once; the previous one is void from now on."""
     response.headers["Cache-Control"] = "no-store"
     return IssuedToken(token=await state.provisioning.issue_token(device_id))
+
+
+@router.post("/{device_id}/signing-secret", responses=errors(404, 409))
+async def issue_signing_secret(
+    device_id: DeviceId, response: Response, state: StateDep
+) -> IssuedSecret:
+    """Issue a new signing secret and show it once; the previous one is void from now
+    on. A token of the device stays valid beside it."""
+    response.headers["Cache-Control"] = "no-store"
+    secret = await state.provisioning.issue_signing_secret(device_id)
+    return IssuedSecret(secret=secret)
 
 
 @router.put("/{device_id}/clock", responses=errors(400, 404))

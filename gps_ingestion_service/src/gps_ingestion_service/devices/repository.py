@@ -12,7 +12,7 @@ CHANNEL = "gps_device"
 
 _COLUMNS = (
     "id, device_id, vehicle_identifier, enabled, version, token_hash, "
-    "utc_offset_minutes"
+    "utc_offset_minutes, signing_salt"
 )
 
 
@@ -26,6 +26,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     token_hash: bytes | None = None
     utc_offset_minutes: int | None = None
+    signing_salt: bytes | None = None
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -44,6 +45,7 @@ def _device(record: asyncpg.Record) -> Device:
         version=record["version"],
         token_hash=record["token_hash"],
         utc_offset_minutes=record["utc_offset_minutes"],
+        signing_salt=record["signing_salt"],
     )
 
 
@@ -78,7 +80,7 @@ async def page(connection: Executor, after: str, limit: int) -> list[DeviceRow]:
     records = await connection.fetch(
         """
         SELECT d.id, d.device_id, d.vehicle_identifier, d.enabled, d.version,
-               d.token_hash, d.utc_offset_minutes, p.fix_time
+               d.token_hash, d.utc_offset_minutes, d.signing_salt, p.fix_time
         FROM device d LEFT JOIN last_position p ON p.device = d.id
         WHERE d.device_id > $1
         ORDER BY d.device_id
@@ -153,6 +155,20 @@ async def set_token(connection: Executor, device_id: str, token_hash: bytes) -> 
         """,
         device_id,
         token_hash,
+    )
+    return record is not None
+
+
+async def set_signing_salt(connection: Executor, device_id: str, salt: bytes) -> bool:
+    """Replace the signing secret of a device; False where there is no such device."""
+    record = await connection.fetchrow(
+        """
+        UPDATE device SET signing_salt = $2, updated_at = now()
+        WHERE device_id = $1
+        RETURNING id
+        """,
+        device_id,
+        salt,
     )
     return record is not None
 

@@ -50,6 +50,7 @@ class DeviceView(BaseModel):
     enabled: bool
     version: int
     has_token: bool
+    has_signing_secret: bool
     utc_offset_minutes: int | None
     last_fix_time: datetime | None
 
@@ -65,3 +66,9 @@ class IssuedToken(BaseModel):
     """A device token, shown this once."""
 
     token: str
+
+
+class IssuedSecret(BaseModel):
+    """A signing secret, shown this once."""
+
+    secret: str

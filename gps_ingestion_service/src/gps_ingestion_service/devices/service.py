@@ -4,10 +4,11 @@ from datetime import datetime
 
 from gps_ingestion_service import auth
 from gps_ingestion_service.database import Database
-from gps_ingestion_service.devices import repository
+from gps_ingestion_service.devices import repository, signing
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.repository import Device, DeviceRow
 from gps_ingestion_service.devices.schemas import DeviceSpec
+from gps_ingestion_service.devices.signing import SigningKeys
 from gps_ingestion_service.errors import ServiceError
 from gps_ingestion_service.versions import is_news
 
@@ -18,11 +19,14 @@ def unknown_device(device_id: str) -> ServiceError:
 
 
 class Provisioning:
-    """Creates and changes devices and issues their tokens."""
+    """Creates and changes devices and issues their tokens and signing secrets."""
 
-    def __init__(self, database: Database, registry: DeviceRegistry) -> None:
+    def __init__(
+        self, database: Database, registry: DeviceRegistry, keys: SigningKeys
+    ) -> None:
         self._database = database
         self._registry = registry
+        self._keys = keys
 
     async def put(self, device_id: str, spec: DeviceSpec) -> tuple[DeviceRow, bool]:
         """Make the device be ``spec``; True with it where it is new.
@@ -72,6 +76,26 @@ class Provisioning:
             raise unknown_device(device_id)
         await self._registry.reload([device_id])
         return token
+
+    async def issue_signing_secret(self, device_id: str) -> str:
+        """A new signing secret for the device; the one before it is void at once.
+
+        Raises:
+            ServiceError: 409 where this service has no key to derive it from.
+        """
+        if not self._keys.is_set:
+            raise ServiceError(
+                409, "signing_not_configured", "set GPS_SIGNING_KEY, then try again"
+            )
+        salt = signing.new_salt()
+        async with self._database.query() as connection:
+            async with connection.transaction():
+                found = await repository.set_signing_salt(connection, device_id, salt)
+                await repository.announce(connection, device_id)
+        if not found:
+            raise unknown_device(device_id)
+        await self._registry.reload([device_id])
+        return self._keys.secret(device_id, salt)
 
     async def set_clock(
         self, device_id: str, utc_offset_minutes: int | None

@@ -1,5 +1,6 @@
 """Routes that take positions in and give them out."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -13,8 +14,9 @@ from gps_ingestion_service import formats
 from gps_ingestion_service.api import errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import DeviceId
+from gps_ingestion_service.devices.signing import claim_of
 from gps_ingestion_service.errors import ServiceError, UnknownSender
-from gps_ingestion_service.fix import Status, Verdict
+from gps_ingestion_service.fix import Rejection, Status, Verdict
 from gps_ingestion_service.formats import Decoded, DecodeError, HttpFormat
 from gps_ingestion_service.positions.intake import Received
 from gps_ingestion_service.positions.requests import (
@@ -23,6 +25,7 @@ from gps_ingestion_service.positions.requests import (
     native_sender,
     read_message,
     sender_of,
+    signed_sender,
 )
 from gps_ingestion_service.positions.schemas import (
     ANSWER_EXAMPLE,
@@ -75,11 +78,18 @@ def answer(verdicts: Sequence[Verdict]) -> Response:
 )
 async def receive_positions(request: Request, state: StateDep) -> Response:
     """Take a batch in the native format. A bad row is rejected by name and never
-    refuses the others."""
-    sender = native_sender(state, request)
-    message = await read_message(request, state.settings.max_body_bytes)
+    refuses the others. Instead of a token, a device may send `X-TMS-Device`,
+    `X-TMS-Timestamp` and `X-TMS-Signature`."""
+    most = state.settings.max_body_bytes
+    claim = claim_of(request.headers, time.time())
+    if claim is None:
+        sender = native_sender(state, request)
+        message = await read_message(request, most)
+    else:
+        message = await read_message(request, most)
+        sender = signed_sender(state, claim, message.body)
     received = Received(message, formats.HTTP_FORMATS["native"], datetime.now(UTC))
-    decoded = await _decode(request, state, received)
+    decoded = await _decode(request, state, received, sender)
     return answer(await _take(state, received, decoded, sender))
 
 
@@ -106,13 +116,19 @@ async def receive_from_device(request: Request, state: StateDep) -> Response:
     return _receipt(wire_format, await _take(state, received, decoded, sender))
 
 
-async def _decode(request: Request, state: State, received: Received) -> Decoded:
+async def _decode(
+    request: Request, state: State, received: Received, sender: Sender | None = None
+) -> Decoded:
     try:
         return received.wire_format.decode(
             received.message, received.received_at, state.settings.max_rows
         )
     except DecodeError as error:
-        refused = received.undecodable(allowance_of(state, request), error)
+        allowance = allowance_of(state, request)
+        if sender is not None:
+            rejection = Rejection(error.code, None, error.message)
+            allowance, _ = sender.allowance(rejection)
+        refused = received.undecodable(allowance, error)
         if refused is not None:
             await state.quarantine.keep_if_possible(refused)
         raise

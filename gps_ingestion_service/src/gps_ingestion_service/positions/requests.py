@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from gps_ingestion_service import auth
 from gps_ingestion_service.devices.repository import Device
+from gps_ingestion_service.devices.signing import Claim
 from gps_ingestion_service.errors import (
     ServiceError,
     TooManyRequests,
@@ -69,6 +70,18 @@ def native_sender(state: State, request: Request) -> Sender:
     if device is None:
         raise Unauthorised("no device and no gateway has this token")
     return _device_sender(state, device)
+
+
+def signed_sender(state: State, claim: Claim, body: bytes) -> DeviceSender:
+    """The device that signed the body.
+
+    Raises:
+        ServiceError: 401 for a wrong signature, 403 for a disabled device, 429 for one
+            that sends too often.
+    """
+    state.registry.require_loaded()
+    claimed = state.registry.device(claim.device_id)
+    return _device_sender(state, state.signing.verify(claim, claimed, body))
 
 
 def sender_of(
