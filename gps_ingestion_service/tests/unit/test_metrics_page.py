@@ -78,3 +78,11 @@ async def test_labels_of_what_has_no_sample_yet_are_those_of_the_file(
         (described,) = metric.describe()
         assert frozenset(metric._labelnames) == known[described.name][1]
     assert len(families) == sum(name.startswith("gps_") for name in known)
+
+
+async def test_the_first_row_that_the_database_refuses_is_an_increase(
+    service: Service,
+) -> None:
+    """Prometheus sees none in a counter that is not there before it."""
+    before = 'gps_fixes_rejected_total{code="not_storable"} 0.0'
+    assert before in await service.metrics()

@@ -12,7 +12,7 @@ import yaml
 
 from delivery.watch.dashboards import Dashboard, dashboard_problems, read_dashboards
 from delivery.watch.exported import read_exported
-from delivery.watch.promql import unknown
+from delivery.watch.promql import measured, unknown
 from delivery.watch.promtool import Promtool
 from delivery.watch.rules import RuleFile, alert_problems, read_rules, untested
 
@@ -56,6 +56,7 @@ class Watch:
         """
         yield from self._alerts()
         yield from self._series()
+        yield from self._unseen()
         yield from dashboard_problems(self.dashboards)
 
     def tried(self, promtool: Promtool) -> Iterator[str]:
@@ -96,3 +97,23 @@ class Watch:
             for name, query in board.queries.items():
                 for what in unknown(query, exported, recorded):
                     yield f"{name}: {what}"
+
+    def _unseen(self) -> Iterator[str]:
+        """Alerts about what the dashboard of their component does not show."""
+        recorded = {
+            rule.record: rule.expression
+            for file in self.rules
+            for rule in file.rules
+            if rule.record
+        }
+        for file in self.rules:
+            shown = {
+                name
+                for board in self.dashboards
+                if board.path.stem == file.name
+                for query in board.queries.values()
+                for name in measured(query, recorded)
+            }
+            for alert in file.alerts:
+                if not shown & set(measured(alert.expression, recorded)):
+                    yield f"{file.name}: no panel shows what {alert.alert} watches"

@@ -44,6 +44,19 @@ def selectors(expression: str) -> Iterator[Selector]:
             yield Selector(name, tuple(_MATCHER.findall(rest)))
 
 
+def measured(expression: str, recorded: Mapping[str, str]) -> Iterator[str]:
+    """Every exported series that an expression goes back to.
+
+    :param recorded: the expressions of recording rules, by name.
+    """
+    for selector in selectors(expression):
+        behind = recorded.get(selector.name)
+        if behind is None:
+            yield selector.name
+        else:
+            yield from measured(behind, recorded)
+
+
 def _outside_braces(pattern: re.Pattern[str], text: str) -> str:
     parts = re.split(r"(\{[^}]*\})", text)
     parts[::2] = [pattern.sub(" ", part) for part in parts[::2]]

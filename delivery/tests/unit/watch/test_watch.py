@@ -59,6 +59,8 @@ def test_the_sample_is_sound(root: Path) -> None:
         (TESTS, "exp_alerts: []}", "exp_alerts: [{}]}", "does not fire"),
         (TESTS, "alertname: AppQueueFull\n", "alertname: App\n", "AppQueueFull fires"),
         (BOARD, "rows: app_queue", "rows: app_rows", "Queue: rows: nobody exports"),
+        (RULES, "namespace:app:ratio > 0.5", "up == 0",
+         "no panel shows what AppQueueFull watches"),
         (BOARD, "title: Queue", "title: Wait", "two panels are called Wait"),
         (BOARD, "  saturation:", "  load:", "its sections must be freshness, "),
         (BOARD, "[{title: Age, unit: s, queries: {age: time() - app_queue}}]", "[]",

@@ -42,6 +42,8 @@ class Metrics:
         self.rejected = Counter(
             "gps_fixes_rejected", "Rejected rows by code", ["code"], registry=registry
         )
+        # An alert waits for the first: a counter that begins with 1 has no increase.
+        self.rejected.labels("not_storable")
         self.flagged = Counter(
             "gps_fixes_flagged",
             "Accepted fixes that look wrong",
