@@ -154,6 +154,22 @@ def _fixes(records: Sequence[asyncpg.Record]) -> Fixes:
     )
 
 
+_TURN_JUMPS = """
+WITH locked AS MATERIALIZED (
+    SELECT device, fix_time
+    FROM unnest($1::integer[], $2::timestamptz[]) AS key (device, fix_time)
+    JOIN {table} USING (device, fix_time)
+    WHERE fix_time BETWEEN $3 AND $4
+    ORDER BY device, fix_time
+    FOR UPDATE OF {table}
+)
+UPDATE {table} SET flags = {table}.flags # $5 FROM locked
+WHERE {table}.device = locked.device
+  AND {table}.fix_time = locked.fix_time
+  AND {table}.fix_time BETWEEN $3 AND $4
+"""
+
+
 async def turn_jumps(
     connection: Executor, changes: Iterable[tuple[int, datetime]]
 ) -> None:
@@ -166,20 +182,7 @@ async def turn_jumps(
         return
     for table in ("fix", "last_position"):
         await connection.execute(
-            f"""
-            WITH locked AS MATERIALIZED (
-                SELECT device, fix_time
-                FROM unnest($1::integer[], $2::timestamptz[]) AS key (device, fix_time)
-                JOIN {table} USING (device, fix_time)
-                WHERE fix_time BETWEEN $3 AND $4
-                ORDER BY device, fix_time
-                FOR UPDATE OF {table}
-            )
-            UPDATE {table} SET flags = {table}.flags # $5 FROM locked
-            WHERE {table}.device = locked.device
-              AND {table}.fix_time = locked.fix_time
-              AND {table}.fix_time BETWEEN $3 AND $4
-            """,
+            _TURN_JUMPS.format(table=table),
             *_columns(keys, 2),
             min(time for _, time in keys),
             max(time for _, time in keys),
