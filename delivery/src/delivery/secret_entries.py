@@ -39,6 +39,7 @@ def new_secrets(environment: str) -> dict[str, dict[str, str]]:
         "gps_odoo_hmac_secret": hmac_secret,
         "gps_admin_token": admin_token,
         "gps_ingest_token": secrets.token_urlsafe(32),
+        "gps_signing_key": secrets.token_urlsafe(48),
     }
     database = {"odoo": odoo["db_password"], "gps": gps_password}
     named = {"odoo": odoo, "gps": gps, "database": database}
