@@ -84,13 +84,13 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         max_future=timedelta(seconds=settings.max_future_s),
         max_age=timedelta(days=settings.max_age_days),
     )
-    ingestion = Ingestion(registry, group_commit, time_policy, metrics)
+    ingestion = Ingestion(database, registry, group_commit, time_policy, metrics)
     bounds = Bounds(
         settings.quarantine_device_bytes,
         settings.quarantine_max_bytes,
         settings.quarantine_days,
     )
-    quarantine = Quarantine(database, metrics, bounds)
+    quarantine = Quarantine(database, registry, metrics, bounds)
     signing = SigningKeys(settings.signing_key, settings.signing_key_previous)
     intake = Intake(database, registry, ingestion, quarantine, metrics)
     return State(
@@ -138,7 +138,11 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
         keeper = PartitionKeeper(
             state.database, state.metrics, settings.partitions_ahead_days
         )
-        facts = FactKeeper(state.database, timedelta(days=settings.facts_days))
+        facts = FactKeeper(
+            state.database,
+            timedelta(days=settings.facts_days),
+            timedelta(days=settings.max_age_days),
+        )
         tasks = [
             asyncio.create_task(supervise("facts expiry", facts.run)),
             asyncio.create_task(supervise("registry", state.registry.follow)),

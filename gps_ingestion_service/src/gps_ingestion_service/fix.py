@@ -103,6 +103,7 @@ class Status(StrEnum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
+    WITHHELD = "withheld"
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -26,6 +26,7 @@ async def test_a_new_device_is_201_and_the_same_again_is_200(service: Service) -
         "device_id": "tracker-1",
         "vehicle_identifier": "MH12AB1234",
         "enabled": True,
+        "only_on_trip": False,
         "version": 1,
         "has_token": False,
         "has_signing_secret": False,

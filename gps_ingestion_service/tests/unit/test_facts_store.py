@@ -19,6 +19,7 @@ from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions.group_commit import Entry
 from gps_ingestion_service.positions.repository import FixStore
 
+YEAR = timedelta(days=366)
 STOP = [at(0, -900), at(60), at(300), at(400, 900)]
 
 
@@ -291,10 +292,10 @@ async def test_a_mistake_with_one_device_does_not_keep_the_others_waiting(
 async def test_facts_are_kept_for_as_long_as_is_set(store: Store) -> None:
     await store.store(await store.device(), STOP)
     await store.worker().work()
-    keeper = FactKeeper(store.database, timedelta(days=100_000))
+    keeper = FactKeeper(store.database, timedelta(days=100_000), YEAR)
     await keeper.expire()
     assert len(await store.facts()) == 1
-    await FactKeeper(store.database, timedelta(days=1)).expire()
+    await FactKeeper(store.database, timedelta(days=1), YEAR).expire()
     assert not await store.facts()
 
 
@@ -303,5 +304,5 @@ async def test_a_database_that_is_down_is_tried_again_soon() -> None:
     await database.open()
     worker = FactWorker(database, Metrics(), Rules(), 1, timedelta(days=7))
     assert await worker.work() == 5
-    assert await FactKeeper(database, timedelta(days=1)).expire() == 30
+    assert await FactKeeper(database, timedelta(days=1), YEAR).expire() == 30
     await database.close()

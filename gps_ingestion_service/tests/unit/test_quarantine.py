@@ -23,6 +23,7 @@ from support.trackers import frame, gt06, gt06_position, login, recent
 
 from gps_ingestion_service.cli import main
 from gps_ingestion_service.database import Connection, Database
+from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.errors import StorageUnavailable
 from gps_ingestion_service.formats import HTTP_FORMATS, Message
 from gps_ingestion_service.observability.metrics import Metrics
@@ -303,7 +304,8 @@ async def test_without_a_database_nothing_is_promised() -> None:
     database = Database(settings_for(f"postgresql://gps@127.0.0.1:{free_port()}/gps"))
     await database.open()
     metrics = Metrics()
-    quarantine = Quarantine(database, metrics, Bounds(4096, 8192, 1))
+    registry = DeviceRegistry(database, metrics)
+    quarantine = Quarantine(database, registry, metrics, Bounds(4096, 8192, 1))
     received = Received(Message(body=b"x"), HTTP_FORMATS["native"], NOW)
     item = received.refused(ANONYMOUS, "code", "reason", "not an id \x00")
     assert item.device_id is None

@@ -34,6 +34,7 @@ def view(row: DeviceRow) -> DeviceView:
         device_id=device.device_id,
         vehicle_identifier=device.vehicle_identifier,
         enabled=device.enabled,
+        only_on_trip=device.only_on_trip,
         version=device.version,
         has_token=device.token_hash is not None,
         has_signing_secret=device.signing_salt is not None,

@@ -12,7 +12,7 @@ CHANNEL = "gps_device"
 
 _COLUMNS = (
     "id, device_id, vehicle_identifier, enabled, version, token_hash, "
-    "utc_offset_minutes, signing_salt"
+    "utc_offset_minutes, signing_salt, only_on_trip"
 )
 
 
@@ -27,6 +27,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     token_hash: bytes | None = None
     utc_offset_minutes: int | None = None
     signing_salt: bytes | None = None
+    only_on_trip: bool = False
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -46,6 +47,7 @@ def _device(record: asyncpg.Record) -> Device:
         token_hash=record["token_hash"],
         utc_offset_minutes=record["utc_offset_minutes"],
         signing_salt=record["signing_salt"],
+        only_on_trip=record["only_on_trip"],
     )
 
 
@@ -80,7 +82,8 @@ async def page(connection: Executor, after: str, limit: int) -> list[DeviceRow]:
     records = await connection.fetch(
         """
         SELECT d.id, d.device_id, d.vehicle_identifier, d.enabled, d.version,
-               d.token_hash, d.utc_offset_minutes, d.signing_salt, p.fix_time
+               d.token_hash, d.utc_offset_minutes, d.signing_salt, d.only_on_trip,
+               p.fix_time
         FROM device d LEFT JOIN last_position p ON p.device = d.id
         WHERE d.device_id > $1
         ORDER BY d.device_id
@@ -97,19 +100,23 @@ async def insert(
     device_id: str,
     vehicle_identifier: str,
     enabled: bool,
+    only_on_trip: bool,
     version: int,
 ) -> bool:
     """Create a device; False where it exists."""
     record = await connection.fetchrow(
         """
-        INSERT INTO device (device_id, vehicle_identifier, enabled, version)
-        VALUES ($1, $2, $3, $4)
+        INSERT INTO device (
+            device_id, vehicle_identifier, enabled, only_on_trip, version
+        )
+        VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (device_id) DO NOTHING
         RETURNING id
         """,
         device_id,
         vehicle_identifier,
         enabled,
+        only_on_trip,
         version,
     )
     return record is not None
@@ -129,18 +136,21 @@ async def update(
     device_id: str,
     vehicle_identifier: str,
     enabled: bool,
+    only_on_trip: bool,
     version: int,
 ) -> None:
     """Change a device that :func:`lock` holds."""
     await connection.execute(
         """
         UPDATE device
-        SET vehicle_identifier = $2, enabled = $3, version = $4, updated_at = now()
+        SET vehicle_identifier = $2, enabled = $3, only_on_trip = $4, version = $5,
+            updated_at = now()
         WHERE device_id = $1
         """,
         device_id,
         vehicle_identifier,
         enabled,
+        only_on_trip,
         version,
     )
 

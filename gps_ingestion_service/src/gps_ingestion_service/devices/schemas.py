@@ -24,6 +24,9 @@ class DeviceSpec(BaseModel):
     vehicle_identifier: VehicleIdentifier
     version: Annotated[int, Field(ge=0, le=2**62, examples=[1])]
     enabled: bool = True
+    only_on_trip: Annotated[
+        bool, Field(description="store positions of open trips of the vehicle only")
+    ] = False
 
 
 class DeviceClock(BaseModel):
@@ -48,6 +51,7 @@ class DeviceView(BaseModel):
     device_id: Annotated[str, Field(examples=["356307042441013"])]
     vehicle_identifier: Annotated[str, Field(examples=["MH12AB1234"])]
     enabled: bool
+    only_on_trip: bool
     version: int
     has_token: bool
     has_signing_secret: bool

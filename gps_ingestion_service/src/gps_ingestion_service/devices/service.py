@@ -42,6 +42,7 @@ class Provisioning:
                     device_id,
                     spec.vehicle_identifier,
                     spec.enabled,
+                    spec.only_on_trip,
                     spec.version,
                 )
                 if not created:
@@ -49,14 +50,14 @@ class Provisioning:
                     if device is not None and is_news(
                         device.version,
                         spec.version,
-                        same=(device.vehicle_identifier, device.enabled)
-                        == (spec.vehicle_identifier, spec.enabled),
+                        same=_is(device, spec),
                     ):
                         await repository.update(
                             connection,
                             device_id,
                             spec.vehicle_identifier,
                             spec.enabled,
+                            spec.only_on_trip,
                             spec.version,
                         )
                 await repository.announce(connection, device_id)
@@ -134,3 +135,11 @@ class Provisioning:
                 connection, device.id
             )
         return DeviceRow(device, last)
+
+
+def _is(device: Device, spec: DeviceSpec) -> bool:
+    return (device.vehicle_identifier, device.enabled, device.only_on_trip) == (
+        spec.vehicle_identifier,
+        spec.enabled,
+        spec.only_on_trip,
+    )

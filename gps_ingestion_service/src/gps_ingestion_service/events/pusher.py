@@ -16,6 +16,7 @@ from gps_ingestion_service.events.repository import Event
 from gps_ingestion_service.geofences import repository as geofences
 from gps_ingestion_service.push.client import Answer, Result
 from gps_ingestion_service.push.loop import PushLoop
+from gps_ingestion_service.trips import intervals
 from gps_ingestion_service.trips import repository as trips
 
 _DEFER_FIRST_S = 5.0
@@ -109,11 +110,15 @@ def payload(event: Event) -> dict[str, Any]:
 
 
 class FactKeeper:
-    """Lets go of facts that ended long ago."""
+    """Lets go of facts that ended long ago, and of what they were made with.
 
-    def __init__(self, database: Database, age: timedelta) -> None:
+    ``fix_age`` is how old a fix may be that still comes: it asks for the trips of then.
+    """
+
+    def __init__(self, database: Database, age: timedelta, fix_age: timedelta) -> None:
         self._database = database
         self._age = age
+        self._trip_age = max(age, fix_age)
 
     async def run(self) -> None:
         """Look every hour. Runs until cancelled."""
@@ -127,6 +132,7 @@ class FactKeeper:
                 count = await repository.expire(connection, self._age)
                 await geofences.expire(connection, self._age)
                 await trips.expire(connection, self._age)
+                await intervals.expire(connection, self._trip_age)
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -75,6 +75,12 @@ async def lock_silent(connection: Executor, since: datetime, limit: int) -> list
         SELECT state.device, seen_until, state, silent
         FROM fact_state AS state JOIN device ON device.id = state.device
         WHERE NOT silent AND seen_until < $1 AND evaluated_at < $1 AND enabled
+          -- Of a device that is stored on trips only, nothing is expected in between.
+          AND (NOT only_on_trip OR EXISTS (
+              SELECT FROM trip_interval AS trip
+              WHERE trip.vehicle_identifier = device.vehicle_identifier
+                AND ended_at IS NULL AND started_at < $1
+          ))
         ORDER BY state.device
         LIMIT $2
         FOR UPDATE OF state SKIP LOCKED

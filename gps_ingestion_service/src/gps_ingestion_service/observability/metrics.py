@@ -35,7 +35,7 @@ class Metrics:
     def _requests(self, registry: CollectorRegistry) -> None:
         self.fixes = Counter(
             "gps_fixes",
-            "Rows by what became of them: accepted, duplicate, rejected",
+            "Rows by what became of them: accepted, duplicate, rejected, withheld",
             ["status"],
             registry=registry,
         )

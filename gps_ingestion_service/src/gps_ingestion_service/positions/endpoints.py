@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -54,12 +54,15 @@ read_router = APIRouter(
 def answer(verdicts: Sequence[Verdict]) -> Response:
     """The native answer: counts, and one verdict per row."""
     statuses = [verdict.status for verdict in verdicts]
-    body = {
+    body: dict[str, Any] = {
         "accepted": statuses.count(Status.ACCEPTED),
         "duplicates": statuses.count(Status.DUPLICATE),
         "rejected": statuses.count(Status.REJECTED),
         "results": verdicts,
     }
+    # Only where it happens: a sender that knows nothing of it sees what it always saw.
+    if withheld := statuses.count(Status.WITHHELD):
+        body["withheld"] = withheld
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 

@@ -25,12 +25,14 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A fix of a known device, ready to be stored."""
+    """A fix of a known device, ready to be stored; only if it is of an open trip of
+    the vehicle ``only_on_trip_of``, where that is set."""
 
     device: int
     fix: Fix
     received_at: datetime
     flags: Flag = Flag(0)
+    only_on_trip_of: str | None = None
 
     @property
     def key(self) -> tuple[int, datetime]:

@@ -61,6 +61,9 @@ class IngestAnswer(BaseModel):
     accepted: int
     duplicates: int
     rejected: int
+    withheld: Annotated[
+        int, Field(description="dropped, because the device is stored on trips only")
+    ] = 0
     results: list[VerdictView]
 
 

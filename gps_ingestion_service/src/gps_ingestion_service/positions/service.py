@@ -2,7 +2,7 @@
 what became of it at commit."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from gps_ingestion_service.positions import repository
 from gps_ingestion_service.positions.group_commit import Entry, GroupCommit
 from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.time_policy import TimePolicy
+from gps_ingestion_service.trips import intervals
 
 # No device id looks like this.
 GATEWAY = "@gateway"
@@ -83,7 +84,9 @@ class GatewaySender:
         if not isinstance(row, Fix):
             return GATEWAY, None
         name = row.device_id or row.vehicle_identifier
-        return f"{GATEWAY}/{name[:64]}" if name else GATEWAY, row.device_id
+        device = self.identify(row)
+        device_id = row.device_id if isinstance(device, Rejection) else device.device_id
+        return f"{GATEWAY}/{name[:64]}" if name else GATEWAY, device_id
 
     def _by_device_id(
         self, device_id: str, vehicle_identifier: str | None
@@ -127,11 +130,13 @@ class Ingestion:
 
     def __init__(
         self,
+        database: Database,
         registry: DeviceRegistry,
         group_commit: GroupCommit,
         time_policy: TimePolicy,
         metrics: Metrics,
     ) -> None:
+        self._database = database
         self._registry = registry
         self._group_commit = group_commit
         self._time_policy = time_policy
@@ -159,6 +164,9 @@ class Ingestion:
                 verdicts[index] = Verdict.refused(index, entry)
             else:
                 entries[index] = entry
+        for index in await self._off_trip(entries):
+            del entries[index]
+            verdicts[index] = _withheld(index)
         statuses = await self._group_commit.submit(list(entries.values()))
         for (index, entry), status in zip(entries.items(), statuses, strict=True):
             remarks: Sequence[Remark] = ()
@@ -169,6 +177,19 @@ class Ingestion:
                 self._metrics.flagged.labels(remark.code).inc()
         self._measure(verdicts.values(), entries, received_at)
         return [verdicts[index] for index in range(len(rows))]
+
+    async def _off_trip(self, entries: Mapping[int, Entry]) -> list[int]:
+        """The rows whose devices are stored on trips only, and that are of no trip."""
+        asked = [
+            (index, (entry.only_on_trip_of, entry.fix.fix_time))
+            for index, entry in entries.items()
+            if entry.only_on_trip_of is not None
+        ]
+        if not asked:
+            return []
+        async with self._database.query() as connection:
+            found = await intervals.outside(connection, [item for _, item in asked])
+        return [asked[place][0] for place in found]
 
     async def _look_up(self, rows: Sequence[Row]) -> None:
         fixes = [row for row in rows if isinstance(row, Fix)]
@@ -193,7 +214,8 @@ class Ingestion:
         if isinstance(judged, Rejection):
             return judged
         flags = Flag.MOCK_LOCATION if judged.is_mock else Flag(0)
-        return Entry(device.id, judged, received_at, flags)
+        vehicle = device.vehicle_identifier if device.only_on_trip else None
+        return Entry(device.id, judged, received_at, flags, vehicle)
 
     def _measure(
         self, verdicts: Iterable[Verdict], entries: dict[int, Entry], now: datetime
@@ -211,6 +233,15 @@ class Ingestion:
             metrics.fixes.labels(status.value).inc(count)
         if counts[Status.ACCEPTED]:
             metrics.last_accepted.set_to_current_time()
+
+
+def _withheld(index: int) -> Verdict:
+    return Verdict(
+        index,
+        Status.WITHHELD,
+        code="outside_trip",
+        reason="dropped as it was ordered: the device is stored on open trips only",
+    )
 
 
 def _remarks(row: Row, entry: Entry) -> Sequence[Remark]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gps_ingestion_service.database import Database, is_outage
+from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.errors import StorageUnavailable
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.quarantine import repository
@@ -41,8 +42,15 @@ class Bounds:
 class Quarantine:
     """Keeps refused messages."""
 
-    def __init__(self, database: Database, metrics: Metrics, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        database: Database,
+        registry: DeviceRegistry,
+        metrics: Metrics,
+        bounds: Bounds,
+    ) -> None:
         self._database = database
+        self._registry = registry
         self._metrics = metrics
         self._bounds = bounds
         self._anonymous = RateLimit(_ANONYMOUS_PER_S, _ANONYMOUS_BURST)
@@ -50,12 +58,14 @@ class Quarantine:
     async def keep(self, items: Sequence[Refused]) -> None:
         """Keep messages of senders that proved who they are; returns after commit.
 
-        One that is larger than its whole allowance is dropped, logged and counted.
+        One that is larger than its whole allowance is dropped, logged and counted. One
+        of a device that is stored on trips only is dropped and counted: nobody can tell
+        whether what was refused is of a trip.
 
         Raises:
             StorageUnavailable: nothing was kept.
         """
-        fitting = [item for item in items if self._fits(item)]
+        fitting = [item for item in items if self._may_keep(item) and self._fits(item)]
         if not fitting:
             return
         async with self._database.query() as connection, connection.transaction():
@@ -78,6 +88,14 @@ class Quarantine:
             await self.keep([item])
         except StorageUnavailable:
             self._metrics.quarantine_dropped.labels("unavailable").inc()
+
+    def _may_keep(self, item: Refused) -> bool:
+        for name in (item.device_id, item.allowance):
+            device = self._registry.device(name) if name else None
+            if device is not None and device.only_on_trip:
+                self._metrics.quarantine_dropped.labels("private").inc()
+                return False
+        return True
 
     def _fits(self, item: Refused) -> bool:
         if item.size <= self._bounds.device_bytes:

@@ -8,7 +8,7 @@ from gps_ingestion_service.facts.repository import save_facts
 from gps_ingestion_service.geofences import repository as geofences
 from gps_ingestion_service.geofences.index import Fence
 from gps_ingestion_service.geofences.shapes import Circle
-from gps_ingestion_service.trips import fact, repository
+from gps_ingestion_service.trips import fact, intervals, repository
 from gps_ingestion_service.trips.progress import (
     Pace,
     Progress,
@@ -62,6 +62,7 @@ class Trips:
     ) -> None:
         if before is not None and (trip is None or trip.reference != before.reference):
             await self._end(connection, vehicle_identifier, before)
+            await intervals.close(connection, vehicle_identifier)
         pace = self._prior
         if trip is not None:
             pace = learn(await repository.lessons(connection, trip.lane), pace)
@@ -80,6 +81,7 @@ class Trips:
             ),
         )
         if trip is not None:
+            await intervals.set_open(connection, vehicle_identifier, trip)
             await repository.look_again(connection, vehicle_identifier, trip.started_at)
 
     async def _end(
