@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
+from structlog.testing import capture_logs
 from support.listening import listening
 from support.odoo import SECRET, FakeOdoo, serving
 from support.postgres import (
@@ -82,6 +83,13 @@ async def service(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
     async with in_process(settings_for(migrated_url)) as running:
         await running.state.registry.load()
         yield running
+
+
+@pytest.fixture
+def unlogged() -> Iterator[None]:
+    """Nothing is logged: on the stream of a command it would be in the midst of it."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
