@@ -1,8 +1,23 @@
-"""What the routes of every domain share: error schemas and their examples."""
+"""What the routes of every domain share: times, error schemas and their examples."""
 
-from typing import Any
+import re
+from datetime import date
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, BeforeValidator
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _iso(value: object) -> object:
+    """Refuse numbers, which would otherwise be read as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("must be ISO 8601, such as 2026-11-23 or 2026-11-23T10:00:00Z")
+
+
+IsoTime = Annotated[AwareDatetime, BeforeValidator(_iso)]
+IsoDate = Annotated[date, BeforeValidator(_iso)]
 
 
 class ErrorDetail(BaseModel):

@@ -10,6 +10,7 @@ import httpx
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -64,6 +65,20 @@ from gps_ingestion_service.trips.service import Trips
 _RESTART_S = 5.0
 # Positions that wait for one open map before it counts as too slow.
 _LIVE_QUEUE = 10_000
+
+# The history belongs to the positions but lies under the devices' path.
+_ROUTERS = (
+    ingest_router,
+    read_router,
+    history_router,
+    live_router,
+    devices_router,
+    quarantine_router,
+    events_router,
+    geofences_router,
+    trips_router,
+    health_router,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -226,6 +241,25 @@ async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _methods_of(path: str) -> str:
+    """What a path allows (RFC 9110, 10.2.1); the framework names the methods of one
+    route only, and several may share a path."""
+    routes = [
+        route
+        for router in _ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.path_regex.match(path)
+    ]
+    # A path that is spelled out comes before one with a parameter in that place.
+    least = min((len(route.param_convertors) for route in routes), default=0)
+    methods: set[str] = set()
+    for route in routes:
+        if len(route.param_convertors) == least:
+            methods |= route.methods or set()
+    # The document and its page are the framework's own.
+    return ", ".join(sorted(methods or {"GET", "HEAD"}))
+
+
 def _client(request: Request) -> str:
     return network_of(request.client.host) if request.client else ""
 
@@ -264,23 +298,13 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
             wait_s = get_state(request).failure_rate.take(_client(request))
             if wait_s:
                 refusal = TooManyFailures(wait_s)
+        if refusal.status == 405:
+            refusal.allow = _methods_of(request.url.path)
         metrics.refused_requests.labels(refusal.code).inc()
         return error_response(refusal)
 
     for kind in (ServiceError, DecodeError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, on_error)
-    # The history belongs to the positions but lies under the devices' path.
-    for router in (
-        ingest_router,
-        read_router,
-        history_router,
-        live_router,
-        devices_router,
-        quarantine_router,
-        events_router,
-        geofences_router,
-        trips_router,
-        health_router,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
     return app

@@ -26,8 +26,10 @@ class ServiceError(Exception):
         message: str,
         *,
         retry_after_s: int | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.allow = allow
         self.status = status
         self.code = code
         self.message = message
@@ -121,6 +123,8 @@ class Forbidden(ServiceError):
 def error_response(error: ServiceError) -> JSONResponse:
     """The body and headers that every error of the service has."""
     headers = {}
+    if error.allow is not None:
+        headers["Allow"] = error.allow
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.status == 401:

@@ -42,7 +42,7 @@ async def list_events(
     )
 
 
-@router.get("/{uuid}", responses=errors(404))
+@router.get("/{uuid:uuid}", responses=errors(404))
 async def show_event(uuid: UUID, state: StateDep) -> EventView:
     """One event."""
     async with state.database.query() as connection:
@@ -59,7 +59,7 @@ async def resend_dead_letters(state: StateDep) -> Resent:
         return Resent(resent=await repository.resend(connection, None))
 
 
-@router.post("/{uuid}/resend", responses=errors(404))
+@router.post("/{uuid:uuid}/resend", responses=errors(404))
 async def resend_event(uuid: UUID, state: StateDep) -> Resent:
     """Send one event again, whether it was delivered, is waiting or dead."""
     async with state.database.query() as connection:

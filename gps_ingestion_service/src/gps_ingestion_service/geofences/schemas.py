@@ -8,8 +8,8 @@ from gps_ingestion_service.geofences.repository import Version
 from gps_ingestion_service.geofences.shapes import Circle, Polygon, Shape
 
 GeofenceId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90, strict=True)]
+Longitude = Annotated[float, Field(ge=-180, le=180, strict=True)]
 
 
 class CircleSpec(BaseModel):
@@ -20,7 +20,7 @@ class CircleSpec(BaseModel):
     type: Literal["circle"]
     latitude: Latitude
     longitude: Longitude
-    radius_m: Annotated[float, Field(ge=10, le=500_000)]
+    radius_m: Annotated[float, Field(ge=10, le=500_000, strict=True)]
 
     def shape(self) -> Shape:
         """The circle."""
@@ -55,16 +55,26 @@ class GeofenceSpec(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: Annotated[int, Field(ge=0, le=2**62, strict=True, examples=[1])]
-    enabled: bool = True
+    enabled: Annotated[bool, Field(strict=True)] = True
     name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
     shape: Annotated[CircleSpec | PolygonSpec, Field(discriminator="type")]
     hysteresis_m: Annotated[
         float,
-        Field(ge=0, le=10_000, description="how far beyond the border outside begins"),
+        Field(
+            ge=0,
+            le=10_000,
+            strict=True,
+            description="how far beyond the border outside begins",
+        ),
     ] = 30.0
     dwell_s: Annotated[
         float | None,
-        Field(gt=0, le=31_536_000, description="how long inside is worth saying"),
+        Field(
+            gt=0,
+            le=31_536_000,
+            strict=True,
+            description="how long inside is worth saying",
+        ),
     ] = None
 
     def as_version(self, geofence_id: str) -> Version:

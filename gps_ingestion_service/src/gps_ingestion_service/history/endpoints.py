@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
-from gps_ingestion_service.api import errors
+from gps_ingestion_service.api import IsoDate, IsoTime, errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.devices.schemas import DeviceId
@@ -37,8 +36,8 @@ async def require_device(device_id: DeviceId, state: StateDep) -> Device:
 
 
 DeviceDep = Annotated[Device, Depends(require_device)]
-Start = Annotated[AwareDatetime, Query(alias="from", description="included")]
-End = Annotated[AwareDatetime, Query(alias="to", description="excluded")]
+Start = Annotated[IsoTime, Query(alias="from", description="included")]
+End = Annotated[IsoTime, Query(alias="to", description="excluded")]
 
 
 def _check_order(start: datetime | date, end: datetime | date) -> None:
@@ -119,8 +118,8 @@ async def export_positions(
 async def read_days(
     device: DeviceDep,
     state: StateDep,
-    first: Annotated[date, Query(alias="from", description="first day")],
-    last: Annotated[date, Query(alias="to", description="last day, included")],
+    first: Annotated[IsoDate, Query(alias="from", description="first day")],
+    last: Annotated[IsoDate, Query(alias="to", description="last day, included")],
     time_zone: Annotated[
         str,
         Query(

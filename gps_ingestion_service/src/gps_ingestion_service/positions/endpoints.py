@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPBearer
-from pydantic import AwareDatetime
 
 from gps_ingestion_service import formats
-from gps_ingestion_service.api import errors
+from gps_ingestion_service.api import IsoTime, errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import DeviceId
 from gps_ingestion_service.devices.signing import claim_of
@@ -180,10 +179,34 @@ _QUERY = [
 ]
 
 
+_RECEIPT: dict[str, Any] = {"type": "array", "items": {}, "maxItems": 0}
+
+
+def _answers(path: str) -> dict[int | str, dict[str, Any]]:
+    """What senders on a path are told: verdicts, or the receipt their app wants."""
+    found = [item for item in formats.HTTP_FORMATS.values() if path in ("/", item.path)]
+    verdicts: list[dict[str, Any]] = []
+    if any(item.receipt is None for item in found):
+        verdicts.append({"$ref": "#/components/schemas/IngestAnswer"})
+    if any(item.receipt is not None for item in found):
+        verdicts.append(_RECEIPT)
+    return {
+        200: {
+            "description": "dealt with",
+            "content": {"application/json": {"schema": {"anyOf": verdicts}}},
+        },
+        **errors(400, 401, 403, 404, 413, 415, 429, 503),
+    }
+
+
 def _add_device_routes(router: APIRouter) -> None:
     """The shared URL, and the path of every format that has no route of its own."""
     paths = {"/", *(item.path for item in formats.HTTP_FORMATS.values())}
     for path in sorted(paths - {"/v1/positions"}):
+        # Some apps send their token elsewhere, and a keep-alive needs none.
+        documented: dict[str, Any] = {"security": [{}]}
+        if path in ("/", "/v1/osmand"):
+            documented["parameters"] = _QUERY
         for method in ("GET", "POST"):
             router.add_api_route(
                 path,
@@ -191,11 +214,9 @@ def _add_device_routes(router: APIRouter) -> None:
                 methods=[method],
                 operation_id=f"{method.lower()}_{path.strip('/').replace('/', '_')}",
                 dependencies=[Depends(sender_scheme)],
-                response_model=IngestAnswer,
-                responses=errors(400, 401, 403, 404, 413, 415, 429, 503),
-                openapi_extra=(
-                    {"parameters": _QUERY} if path in ("/", "/v1/osmand") else None
-                ),
+                response_class=Response,
+                responses=_answers(path),
+                openapi_extra=documented,
             )
 
 
@@ -207,10 +228,10 @@ async def read_history(
     device_id: DeviceId,
     state: StateDep,
     start: Annotated[
-        AwareDatetime | None, Query(alias="from", description="first time, included")
+        IsoTime | None, Query(alias="from", description="first time, included")
     ] = None,
     end: Annotated[
-        AwareDatetime | None, Query(alias="to", description="last time, excluded")
+        IsoTime | None, Query(alias="to", description="last time, excluded")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
     cursor: Annotated[str | None, Query(max_length=64)] = None,

@@ -44,7 +44,7 @@ async def list_messages(
     return MessagePage(messages=[MessageView.of(item) for item in found], next=more)
 
 
-@router.get("/{message_id}", responses=errors(404))
+@router.get("/{message_id:int}", responses=errors(404))
 async def inspect_message(message_id: MessageId, state: StateDep) -> Inspection:
     """One message with its content, and what it decodes to now."""
     kept, message = await state.replay.find(message_id)
@@ -87,14 +87,14 @@ async def replay_messages(
     )
 
 
-@router.post("/{message_id}/replay", responses=errors(404))
+@router.post("/{message_id:int}/replay", responses=errors(404))
 async def replay_message(message_id: MessageId, state: StateDep) -> ReplayAnswer:
     """Take one message again; it leaves the quarantine when nothing of it is refused
     any more."""
     return answer(await state.replay.replay(message_id))
 
 
-@router.delete("/{message_id}", status_code=204, responses=errors(404))
+@router.delete("/{message_id:int}", status_code=204, responses=errors(404))
 async def discard_message(message_id: MessageId, state: StateDep) -> None:
     """Let go of a message for good."""
     await state.replay.discard(message_id)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from gps_ingestion_service.api import IsoTime
 from gps_ingestion_service.geofences.schemas import Latitude, Longitude
 from gps_ingestion_service.trips.progress import Place, Progress, Trip
 from gps_ingestion_service.trips.repository import Assignment
@@ -34,11 +35,14 @@ class TripDetails(BaseModel):
     reference: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9._:/-]{1,64}$", examples=["TRIP-00042"])
     ]
-    started_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
+    started_at: Annotated[IsoTime, Field(ge=_EARLIEST, le=_LATEST)]
     source: PlaceSpec
     destination: PlaceSpec
     arrival_radius_m: Annotated[
-        float, Field(ge=10, le=50_000, description="of the geofences at both ends")
+        float,
+        Field(
+            ge=10, le=50_000, strict=True, description="of the geofences at both ends"
+        ),
     ] = 300.0
 
     def trip(self) -> Trip:
