@@ -175,6 +175,7 @@ async def test_geofences_are_listed_page_by_page(service: Service) -> None:
     [
         {"type": "circle", "latitude": 91, "longitude": 2, "radius_m": 100},
         {"type": "circle", "latitude": 1, "longitude": 2, "radius_m": 0},
+        {"type": "circle", "latitude": 1, "longitude": True, "radius_m": 100},
         {"type": "polygon", "points": [[0, 0], [0, 1]]},
         {"type": "polygon", "points": [[0, -179], [0, 179], [1, 179]]},
         {"type": "square"},

@@ -99,6 +99,22 @@ async def test_every_error_has_the_same_body(
     assert response.json()["error"]["code"] == code
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/v1/quarantine/7", "DELETE, GET"),
+        ("GET", "/v1/quarantine/replay", "POST"),
+        ("PUT", "/v1/osmand", "GET, POST"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_told_which_there_are(
+    service: Service, method: str, path: str, allowed: str
+) -> None:
+    response = await service.client.request(method, path)
+    assert (response.status_code, response.headers["Allow"]) == (405, allowed)
+
+
 async def test_a_request_id_is_kept_or_made(service: Service) -> None:
     given = await service.client.get("/livez", headers={"X-Request-ID": "abc-1"})
     assert given.headers["x-request-id"] == "abc-1"

@@ -213,6 +213,9 @@ async def test_a_day_begins_at_midnight_of_the_zone(service: Service) -> None:
     [
         ("track", {"from": WHOLE["to"], "to": WHOLE["from"]}),
         ("track", {"from": WHOLE["from"]}),
+        ("track", {**WHOLE, "from": "0.5"}),
+        ("positions", {"to": "1795428000"}),
+        ("days", {"from": "0", "to": "86400"}),
         ("export", {"from": WHOLE["to"], "to": WHOLE["from"]}),
         ("export", {**WHOLE, "format": "gpx"}),
         ("days", {"from": "2026-11-02", "to": "2026-11-01"}),

@@ -282,7 +282,10 @@ async def test_a_vehicle_that_never_had_a_trip_is_404(service: Service) -> None:
     assert response.status_code == 404
 
 
-async def test_a_time_without_a_zone_is_refused(service: Service) -> None:
-    trip = {**details(), "started_at": "2026-03-01T08:00:00"}
+@pytest.mark.parametrize("time", ["2026-03-01T08:00:00", 1_795_428_000, "1795428000"])
+async def test_a_time_without_a_zone_is_refused(
+    service: Service, time: str | int
+) -> None:
+    trip = {**details(), "started_at": time}
     status, refused = await put(service, 1, trip)
     assert (status, refused["error"]["code"]) == (422, "invalid_request")
