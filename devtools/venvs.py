@@ -18,7 +18,7 @@ from devtools.locks import exclusive
 
 BUILD_TOOLS = Path(__file__).parent / "requirements" / "build.txt"
 # Part of every digest: raise it when the way a virtualenv is made changes.
-RECIPE = "1"
+RECIPE = "2"
 _PIP = ("install", "--quiet", "--no-input", "--no-compile", "--progress-bar=off")
 
 
@@ -150,15 +150,18 @@ def _make(
 def _commands(wanted: VenvPlan, folder: Path) -> Iterator[tuple[list[str], str]]:
     yield [sys.executable, "-m", "venv", str(folder)], "making the virtualenv"
     pip = [str(folder / "bin" / "python"), "-m", "pip", *_PIP]
-    pinned = [*pip, "--require-hashes", "--only-binary=:all:"]
+    # A lock is complete, so nothing is resolved: the resolver of Debian 12's pip takes
+    # an extra (coverage[toml]) at its newest version, whatever the lock pins.
+    pinned = [*pip, "--no-deps", "--require-hashes", "--only-binary=:all:"]
     if wanted.sdists:
         tools = ["-r", str(BUILD_TOOLS)]
-        yield [*pinned, "--no-deps", *tools], "installing build tools"
+        yield [*pinned, *tools], "installing build tools"
         pinned += ["--no-build-isolation", f"--no-binary={','.join(wanted.sdists)}"]
     files = [word for lock in wanted.locks for word in ("-r", str(lock))]
     yield [*pinned, *files], "installing the locked packages"
+    yield [*pip[:3], "check"], "checking that the lock is complete"
     for lock in wanted.data_locks:
-        yield [*pinned, "--no-deps", "-r", str(lock)], "installing data packages"
+        yield [*pinned, "-r", str(lock)], "installing data packages"
     if wanted.editable is not None:
         offline = ["--no-deps", "--no-index", "--no-build-isolation"]
         project = ["--editable", str(wanted.editable)]
