@@ -35,7 +35,11 @@ def free(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_checkouts_share_one(layout: Layout, tmp_path: Path) -> None:
     said: list[str] = []
     first = ensure_shared_venv(checkout(layout, tmp_path, "a"), "gps", said.append)
-    assert said == ["making the virtualenv", "installing the locked packages"]
+    assert said == [
+        "making the virtualenv",
+        "installing the locked packages",
+        "checking that the lock is complete",
+    ]
     second = ensure_shared_venv(checkout(layout, tmp_path, "b"), "gps", said.append)
     assert first == second
     assert len(said) == 2, "nothing was made again"
