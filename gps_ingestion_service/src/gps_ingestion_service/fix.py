@@ -13,6 +13,7 @@ class Flag(IntFlag):
 
     MOCK_LOCATION = 1
     IMPOSSIBLE_JUMP = 2
+    NO_LOCK = 4
 
     @property
     def names(self) -> list[str]:
@@ -24,6 +25,7 @@ class Flag(IntFlag):
 # ``mock``, Android's location ``isMock`` and, before Android 12, the longer one.
 _MOCK_NAMES = frozenset({"mock", "isMock", "is_mock", "mocked", "isFromMockProvider"})
 _TRUE = frozenset({"true", "1"})
+_FALSE = frozenset({"false", "0"})
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,11 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
             return False
         said = (self.attributes.get(name) for name in _MOCK_NAMES)
         return any(str(value).lower() in _TRUE for value in said)
+
+    @property
+    def lacks_lock(self) -> bool:
+        """Whether the receiver says that it had no lock: it repeats an old place."""
+        return str(self.attributes.get("valid")).lower() in _FALSE
 
     @property
     def alarm(self) -> str | None:

@@ -27,7 +27,8 @@ SELECT device.device_id, coalesce(kept.vehicle_identifier, device.vehicle_identi
        kept.longitude, kept.speed, kept.course, kept.altitude, kept.accuracy,
        kept.attributes, kept.sent_time, concat_ws(
            ' ', CASE WHEN kept.flags & 1 <> 0 THEN 'mock_location' END,
-           CASE WHEN kept.flags & 2 <> 0 THEN 'impossible_jump' END
+           CASE WHEN kept.flags & 2 <> 0 THEN 'impossible_jump' END,
+           CASE WHEN kept.flags & 4 <> 0 THEN 'no_lock' END
        ) AS flags
 FROM {table} AS kept JOIN device ON device.id = kept.device
 ORDER BY kept.device, kept.fix_time

@@ -100,6 +100,52 @@ async def test_the_verdict_of_a_mock_location_says_so(service: Service) -> None:
     assert (verdict["status"], verdict["code"]) == ("accepted", "mock_location")
 
 
+NO_LOCK: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/positions", {"json": row(latitude=9, valid=False)}),
+    ("/v1/osmand", {"params": {"id": "one", **PLACE, "valid": "false"}}),
+    (
+        "/v1/traccar",
+        {
+            "json": {
+                "device": {"uniqueId": "one"},
+                "position": {
+                    "fixTime": NOW.isoformat(),
+                    "latitude": 9,
+                    "longitude": 73,
+                    "valid": False,
+                },
+            }
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "request_"), NO_LOCK)
+async def test_a_fix_without_a_lock_is_history_and_nothing_else(
+    service: Service, db: Connection, path: str, request_: dict[str, Any]
+) -> None:
+    token = await service.provision("one")
+    await service.post([row(3600, latitude=18.5)], token)
+    headers = GATEWAY if path == "/v1/traccar" else token
+    answer = await service.client.post(path, headers=headers, **request_)
+    assert answer.status_code == 200, answer.text
+    history = await read(service, "/v1/devices/one/positions")
+    assert [item["flags"] for item in history.json()["positions"]] == [[], ["no_lock"]]
+    last = await read(service, "/v1/positions/last")
+    assert [item["latitude"] for item in last.json()["positions"]] == [18.5]
+    assert await db.fetchval("SELECT latitude FROM outbox") == 18.5
+    days = {"from": f"{NOW - timedelta(1):%F}", "to": f"{NOW:%F}", "time_zone": "UTC"}
+    found = (await read(service, "/v1/devices/one/days", **days)).json()["days"]
+    assert sum(day["fixes"] for day in found) == 1
+
+
+async def test_the_verdict_of_a_fix_without_a_lock_says_so(service: Service) -> None:
+    token = await service.provision("one")
+    body = (await service.post([row(valid=False), row(1, valid=True)], token)).json()
+    assert [result.get("code") for result in body["results"]] == ["no_lock", None]
+    assert 'gps_fixes_flagged_total{flag="no_lock"} 1.0' in await service.metrics()
+
+
 async def test_a_fix_may_be_odd_in_several_ways_and_each_is_counted(
     service: Service,
 ) -> None:

@@ -40,8 +40,8 @@ WITH incoming AS MATERIALIZED (
 ), newest AS (
     SELECT DISTINCT ON (device) incoming.*
     FROM incoming JOIN stored USING (device, fix_time)
-    -- What a receiver without a lock reports is kept, but is nowhere to go to.
-    WHERE NOT (latitude = 0 AND longitude = 0)
+    -- What a receiver without a lock (flag 4) reports is kept, but is nowhere to go to.
+    WHERE NOT (latitude = 0 AND longitude = 0) AND flags & 4 = 0
     ORDER BY device, fix_time DESC
 ), moved AS (
     INSERT INTO last_position AS last (

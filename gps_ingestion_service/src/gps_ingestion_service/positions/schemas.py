@@ -86,7 +86,7 @@ class PositionView(BaseModel):
     accuracy: float | None
     attributes: dict[str, Any]
     flags: Annotated[
-        list[Literal["mock_location", "impossible_jump"]],
+        list[Literal["mock_location", "impossible_jump", "no_lock"]],
         Field(description="what makes it doubtful"),
     ]
 

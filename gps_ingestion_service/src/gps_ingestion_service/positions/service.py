@@ -31,6 +31,12 @@ _NULL_ISLAND = Remark(
 _MOCK = Remark(
     "mock_location", None, "stored, but an app made it up; no fact is made of it"
 )
+_NO_LOCK = Remark(
+    "no_lock",
+    None,
+    "stored, but its receiver had no lock; it moves no last position and counts for "
+    "nothing",
+)
 
 
 class Sender(Protocol):
@@ -214,6 +220,8 @@ class Ingestion:
         if isinstance(judged, Rejection):
             return judged
         flags = Flag.MOCK_LOCATION if judged.is_mock else Flag(0)
+        if judged.lacks_lock:
+            flags |= Flag.NO_LOCK
         vehicle = device.vehicle_identifier if device.only_on_trip else None
         return Entry(device.id, judged, received_at, flags, vehicle)
 
@@ -247,8 +255,10 @@ def _withheld(index: int) -> Verdict:
 def _remarks(row: Row, entry: Entry) -> Sequence[Remark]:
     """What there is to say of a fix that is stored nevertheless."""
     found = []
-    if entry.flags:
+    if Flag.MOCK_LOCATION in entry.flags:
         found.append(_MOCK)
+    if Flag.NO_LOCK in entry.flags:
+        found.append(_NO_LOCK)
     if entry.fix is not row:
         found.append(
             Remark(
