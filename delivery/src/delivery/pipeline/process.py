@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ KEPT_LINES = 200
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended. ``errors`` is empty where output and errors were merged."""
+    """How a command ended, and what it wrote."""
 
     code: int
     output: str
@@ -59,7 +60,7 @@ def run(command: Sequence[str], stdin: str = "") -> Result:
 
 
 def stream(command: Sequence[str], stdin: str = "") -> Result:
-    """Run ``command``, show its output as it comes, and keep the end of it.
+    """Run ``command``, show what it writes as it comes, and keep the end of it.
 
     :raises StepError: the program is not installed
     """
@@ -68,21 +69,28 @@ def stream(command: Sequence[str], stdin: str = "") -> Result:
             list(command),
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
         )
     except FileNotFoundError as error:
         raise _not_installed(command) from error
-    with process:
+    with process, ThreadPoolExecutor(1) as beside:
+        errors = beside.submit(_show, process.stderr or ())
         if process.stdin is not None:
             process.stdin.write(stdin)
             process.stdin.close()
-        kept: deque[str] = deque(maxlen=KEPT_LINES)
-        for line in process.stdout or ():
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            kept.append(line)
-    return Result(process.returncode, "".join(kept))
+        output = _show(process.stdout or ())
+    return Result(process.returncode, output, errors.result())
+
+
+def _show(lines: Iterable[str]) -> str:
+    """Show lines as they come, and keep the last of them."""
+    kept: deque[str] = deque(maxlen=KEPT_LINES)
+    for line in lines:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        kept.append(line)
+    return "".join(kept)
 
 
 def output_of(runner: Runner, command: Sequence[str], stdin: str = "") -> str:
@@ -93,7 +101,7 @@ def output_of(runner: Runner, command: Sequence[str], stdin: str = "") -> str:
     """
     result = runner(command, stdin)
     if result.code != 0:
-        kind = TransportError if is_transport(result.complaint) else StepError
+        kind = TransportError if is_transport(result.errors) else StepError
         raise kind(
             "command-failed",
             f"{' '.join(command)} ended with {result.code}: {result.complaint}",

@@ -60,7 +60,7 @@ def retry(
         if accept and re.search(accept, result.text):
             say(f"::notice::accepted: the command said {accept}")
             return Result(0, result.output, result.errors)
-        if not is_transport(result.complaint):
+        if not is_transport(result.errors):
             return result
         if attempt >= policy.attempts:
             say(f"::error::gave up after {attempt} transport failures")

@@ -23,7 +23,8 @@ _TRANSPORT = re.compile(
     | Could\ not\ connect\ to\ the\ endpoint\ URL
     | (?:Connect|Read)\ timeout\ on\ endpoint
     | Connection\ was\ closed\ before\ we\ received | RequestTimeout
-    | ThrottlingException | \(Throttling\) | Rate\ exceeded | TooManyRequests
+    | Rate\ exceeded | TooManyRequests
+    | no\ route\ to\ host | network\ is\ unreachable
     | \b(?:429|500|502|503|504)\b[:\ ]+(?:Too\ Many|Internal\ Server|Bad\ Gateway
         |Service\ (?:Temporarily\ )?Unavailable|Gateway\ Time-?out)
     | etcdserver:\ (?:leader\ changed|request\ timed\ out)
@@ -31,12 +32,29 @@ _TRANSPORT = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# An answer is final, even where the way to something else failed as well.
+# An answer with a reason, from a server that was reached: kubectl's
+# "Error from server (NotFound)", the AWS CLI's "An error occurred (AccessDenied)".
+_ANSWER = re.compile(r"(?:Error from server|An error occurred) \((\w+)\)")
+# The reasons of a server that has trouble of its own, and says so in these words.
+_TROUBLE = re.compile(
+    r"""
+      (?:Server)?Timeout | ServiceUnavailable(?:Exception)?
+    | Throttling(?:Exception)? | TooManyRequests(?:Exception)? | RequestLimitExceeded
+    | RequestTimeout(?:Exception)? | InternalFailure | ServerException | 50[0234]
+    """,
+    re.VERBOSE,
+)
+# An API server calls many things an internal error: what else it says tells.
+_UNCLEAR = "InternalError"
+# What registries answer, and clients without a login say. It is final, even where the
+# way to something else failed as well.
 _REFUSAL = re.compile(
     r"""
-      ^Error\ from\ server\ \((?:BadRequest|Forbidden|Invalid|Unauthorized)\)
-    | ^(?:denied|unauthorized):
-    | \(AccessDenied(?:Exception)?\)
+      ^(?:denied|unauthorized): | \b(?:401\ Unauthorized|403\ Forbidden)\b
+    | requested\ access\ to\ the\ resource\ is\ denied
+    | insufficient_scope | no\ basic\ auth\ credentials
+    | ExpiredToken | authorization\ token\ has\ expired
+    | Unable\ to\ locate\ credentials
     """,
     re.VERBOSE,
 )
@@ -48,9 +66,27 @@ _NOTICE = re.compile(r"^(?:[IW]\d{4} \d\d:\d\d:\d\d|Warning: )")
 def is_transport(text: str) -> bool:
     """Whether what a failed command said names a failure of the way to the other side.
 
-    Notices are not judged, and a refusal among the errors outweighs the rest.
+    Notices are not judged, and an answer among the errors outweighs the rest.
+
+    :param text: what the command wrote as errors.
     """
     errors = [line for line in text.splitlines() if not _NOTICE.match(line)]
-    if any(_REFUSAL.search(line) for line in errors):
+    if any(map(_is_final, errors)):
         return False
-    return any(_TRANSPORT.search(line) for line in errors)
+    return any(_TRANSPORT.search(line) or _in_trouble(line) for line in errors)
+
+
+def _is_final(line: str) -> bool:
+    """Whether the other side was reached, and has refused or could not do it."""
+    reason = _reason(line)
+    answered = bool(reason) and reason != _UNCLEAR and not _in_trouble(line)
+    return answered or _REFUSAL.search(line) is not None
+
+
+def _in_trouble(line: str) -> bool:
+    return _TROUBLE.fullmatch(_reason(line)) is not None
+
+
+def _reason(line: str) -> str:
+    found = _ANSWER.search(line)
+    return found[1] if found else ""

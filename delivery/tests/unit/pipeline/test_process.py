@@ -18,12 +18,27 @@ def test_keeps_output_and_errors_apart() -> None:
     assert (result.code, result.output, result.errors) == (3, "hello\n", "e\n")
 
 
-def test_shows_output_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_shows_output_and_errors_as_they_come(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code = "import sys; print(sys.stdin.read()); print('e', file=sys.stderr)"
     result = stream([PYTHON, "-c", code], stdin="hello")
-    assert result.code == 0
-    assert sorted(result.output.split()) == ["e", "hello"]
-    assert capsys.readouterr().out == result.output
+    assert (result.code, result.output, result.errors) == (0, "hello\n", "e\n")
+    assert sorted(capsys.readouterr().out.split()) == ["e", "hello"]
+
+
+def test_much_on_both_ways_at_once_is_no_deadlock(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = (
+        "import sys\n"
+        "for number in range(20_000):\n"
+        "    print('output', number)\n"
+        "    print('error', number, file=sys.stderr)"
+    )
+    result = stream([PYTHON, "-c", code])
+    assert len(result.output.splitlines()) == len(result.errors.splitlines()) == 200
+    assert len(capsys.readouterr().out.splitlines()) == 40_000
 
 
 def test_a_stream_without_input_ends(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,14 @@ def test_does_not_try_a_refusal_again(answers: Answers, clock: Clock) -> None:
     assert (code, len(answers.calls), clock.now) == (1, 1, 0.0)
 
 
+def test_what_a_command_prints_as_its_output_is_no_failure_of_the_way(
+    answers: Answers, clock: Clock
+) -> None:
+    answers.on("push", code=1, output=RESET, errors="no such manifest")
+    code, _ = run(answers, clock)
+    assert (code, len(answers.calls)) == (1, 1)
+
+
 def test_a_failure_can_be_accepted_by_name(answers: Answers, clock: Clock) -> None:
     answers.on("push", code=254, errors="LimitExceededException: once a day")
     code, said = run(answers, clock, accept="LimitExceededException")

@@ -146,7 +146,9 @@ def script(tmp_path: Path, text: str) -> str:
 
 @pytest.mark.usefixtures("at_once")
 def test_a_script_is_a_steps_shell(tmp_path: Path) -> None:
-    flaky = "echo x >> tries; [ $(wc -l < tries) = 2 ] || { echo i/o timeout; exit 9; }"
+    flaky = (
+        "echo x >> tries; [ $(wc -l < tries) = 2 ] || { echo i/o timeout >&2; exit 9; }"
+    )
     text = f"cd {tmp_path}\n{flaky}\n"
     assert main(["retry", script(tmp_path, text)]) == 0
     assert (tmp_path / "tries").read_text() == "x\nx\n"
@@ -309,7 +311,7 @@ class Hosted:
                 {
                     "type": "required_reviewers",
                     "prevent_self_review": True,
-                    "reviewers": [{"reviewer": {"login": "dora"}}],
+                    "reviewers": [{"reviewer": {"slug": "devops-lead"}}],
                 }
             ],
         },
@@ -335,8 +337,9 @@ def test_on_github_the_environment_is_the_gate(
 ) -> None:
     monkeypatch.delenv("ACT")
     monkeypatch.setattr(steps_run, "GitHub", Hosted)
-    assert main(["approval-armed", "--digest", DIGEST]) == 0
-    assert "dora will be asked" in (work.folder / "STEP_SUMMARY").read_text()
+    armed = ["approval-armed", "--digest", DIGEST, "--policy", policy]
+    assert main(armed) == 0
+    assert "devops-lead will be asked" in (work.folder / "STEP_SUMMARY").read_text()
     assert main(["approval-check", *REQUEST, "--policy", policy]) == 0
     assert work.outputs == {"approver": "dora", "scripted": "false"}
 

@@ -37,6 +37,12 @@ WEBHOOK = (
         "Put https://registry.example/v2/: EOF",
         "The connection to the server 10.0.0.1:6443 was refused - did you specify",
         f"{THROTTLED}\nUnable to connect to the server: unexpected EOF",
+        "dial tcp 10.0.0.1:6443: connect: no route to host",
+        "dial tcp 10.0.0.1:6443: connect: network is unreachable",
+        "Error from server (Timeout): the server was unable to return a response",
+        "Error from server (ServiceUnavailable): apiserver is shutting down",
+        "An error occurred (ServiceUnavailableException) when calling PutImage",
+        "An error occurred (RequestLimitExceeded) when calling DescribeImages",
     ],
 )
 def test_names_failures_of_the_transport(said: str) -> None:
@@ -59,6 +65,30 @@ def test_names_failures_of_the_transport(said: str) -> None:
 )
 def test_leaves_every_other_failure_alone(said: str) -> None:
     assert not is_transport(said)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        'Error from server (NotFound): namespaces "tms-staging" not found',
+        "Error from server (Conflict): the object has been modified",
+        "Error from server (AlreadyExists): jobs.batch already exists",
+        "error from registry: requested access to the resource is denied",
+        "unexpected status from PUT request to https://registry/v2: 403 Forbidden",
+        "pull access denied: insufficient_scope: authorization failed",
+        "denied: Your authorization token has expired. Reauthenticate and try again.",
+        "An error occurred (ExpiredToken) when calling the PutImage operation",
+        "An error occurred (ExpiredTokenException) when calling DescribeImages",
+        "An error occurred (RepositoryNotFoundException) when calling PutImage",
+        "no basic auth credentials",
+        "Unable to locate credentials. You can configure them by aws configure",
+    ],
+)
+def test_an_answer_is_final_whatever_else_failed_beside_it(answer: str) -> None:
+    beside = "dial tcp 10.0.0.9:443: connect: connection refused"
+    assert not is_transport(f"{beside}\n{answer}")
+    assert not is_transport(f"{answer}\n{beside}")
+    assert not is_transport(f"{answer}: {beside}")
 
 
 def test_a_webhook_that_is_not_there_for_a_moment_is_asked_again() -> None:
