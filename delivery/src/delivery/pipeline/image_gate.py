@@ -23,12 +23,11 @@ POLL_S = 5.0
 CRITICAL = "CRITICAL"
 _FINISHED = {"COMPLETE", "ACTIVE"}
 _RUNNING = {"IN_PROGRESS", "PENDING"}
+# Trivy had the address of its database, and could not have it from there. Any other
+# trouble with the database is a scanner that is broken, and no excuse.
 _NO_DATA = (
     "failed to download vulnerability DB",
-    "OCI artifact error",
     "failed to download artifact from any source",
-    "the first run cannot skip downloading",
-    "database error",
 )
 
 
@@ -227,6 +226,9 @@ def _attribute(item: Mapping[str, Any], key: str) -> str:
 def trivy_scan(image: str, runner: Runner) -> Scan:
     """Scan an image that the local engine has, without any registry's help.
 
+    In an image whose operating system it does not know, Trivy looks at none of the
+    packages of that system, and reports no finding among them.
+
     :raises StepError: the scanner failed for another reason than missing data
     """
     command = ["trivy", "image", "--quiet", "--format", "json", "--scanners", "vuln"]
@@ -249,4 +251,15 @@ def trivy_scan(image: str, runner: Runner) -> Scan:
         for part in report.get("Results") or []
         for item in part.get("Vulnerabilities") or []
     ]
+    if _operating_system(report) in ("", "none"):
+        why = (
+            "it knows no operating system in the image, and looked at no package of it"
+        )
+        return Scan("Trivy", tuple(found), checked=False, why=why)
     return Scan("Trivy", tuple(found))
+
+
+def _operating_system(report: Mapping[str, Any]) -> str:
+    """The family that Trivy recognised, such as ``debian``; empty: none."""
+    system = (report.get("Metadata") or {}).get("OS") or {}
+    return str(system.get("Family", ""))

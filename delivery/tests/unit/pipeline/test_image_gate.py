@@ -236,9 +236,13 @@ def test_an_emulators_findings_count_as_invented(
 # Trivy, where its database can be had.
 
 
+DEBIAN = {"OS": {"Family": "debian", "Name": "12.13"}}
+
+
 def test_reads_trivys_report(answers: Answers) -> None:
     found = {"VulnerabilityID": "CVE-2026-3", "Severity": "CRITICAL"}
-    report = {"Results": [{"Vulnerabilities": [found]}, {"Target": "no packages"}]}
+    results = [{"Vulnerabilities": [found]}, {"Target": "no packages"}]
+    report = {"Metadata": DEBIAN, "Results": results}
     answers.on("trivy", output=report)
     assert trivy_scan("image", answers).findings == (
         Finding("CVE-2026-3", "CRITICAL", ""),
@@ -246,13 +250,57 @@ def test_reads_trivys_report(answers: Answers) -> None:
 
 
 def test_trivy_without_results_found_nothing(answers: Answers) -> None:
-    answers.on("trivy", output={"Results": None})
+    answers.on("trivy", output={"Metadata": DEBIAN, "Results": None})
     assert trivy_scan("image", answers) == Scan("Trivy")
 
 
-def test_trivy_without_its_database_has_checked_nothing(answers: Answers) -> None:
-    answers.on("trivy", code=1, errors="FATAL failed to download vulnerability DB")
+@pytest.mark.parametrize(
+    "metadata", [{}, None, {"OS": None}, {"OS": {}}, {"OS": {"Family": "none"}}]
+)
+def test_trivy_that_knows_no_operating_system_has_checked_nothing(
+    answers: Answers, metadata: object
+) -> None:
+    answers.on("trivy", output={"Metadata": metadata, "Results": None})
+    scan = trivy_scan("image", answers)
+    assert not scan.checked
+    assert "no operating system" in scan.why
+
+
+def test_what_trivy_finds_without_an_operating_system_still_stops(
+    answers: Answers,
+) -> None:
+    found = {"VulnerabilityID": "CVE-2026-3", "Severity": "CRITICAL"}
+    answers.on("trivy", output={"Results": [{"Vulnerabilities": [found]}]})
+    verdict = judged(Scan("ECR"), trivy_scan("image", answers))
+    assert verdict.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "FATAL failed to download vulnerability DB: OCI artifact error",
+        "DB error: failed to download artifact from any source: 2 errors occurred",
+    ],
+)
+def test_trivy_without_its_database_has_checked_nothing(
+    answers: Answers, said: str
+) -> None:
+    answers.on("trivy", code=1, errors=said)
     assert not trivy_scan("image", answers).checked
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "FATAL database error: page 7: invalid page type",
+        "OCI artifact error: unexpected media type",
+        "--skip-db-update: the first run cannot skip downloading DB",
+    ],
+)
+def test_trivy_with_a_broken_database_is_a_failure(answers: Answers, said: str) -> None:
+    answers.on("trivy", code=1, errors=said)
+    with pytest.raises(StepError, match="trivy-failed"):
+        trivy_scan("image", answers)
 
 
 def test_trivy_that_is_not_there_has_checked_nothing() -> None:
