@@ -91,16 +91,31 @@ class GitHub:
 
     def get(self, path: str) -> Any:
         """Read ``path`` of the repository; transport failures are tried again."""
+        return self._repeated(lambda _: self._call("GET", path, None))
+
+    def post(
+        self, path: str, body: Mapping[str, object], made: Callable[[], Any]
+    ) -> Any:
+        """Create something, once; transport failures are tried again.
+
+        :param made: finds what an earlier try has made, for its answer may be what got
+            lost; None where there is nothing.
+        """
+
+        def create(attempt: int) -> Any:
+            there = made() if attempt > 1 else None
+            return there or self._call("POST", path, body)
+
+        return self._repeated(create)
+
+    def _repeated(self, call: Callable[[int], Any]) -> Any:
+        """What ``call`` answers to the number of the attempt, from 1."""
         for attempt in range(1, ATTEMPTS):
             try:
-                return self._call("GET", path, None)
+                return call(attempt)
             except TransportError:
                 self.sleep(2.0**attempt)
-        return self._call("GET", path, None)
-
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
-        """Create something; once, for a second try could create it twice."""
-        return self._call("POST", path, body)
+        return call(ATTEMPTS)
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
         url = f"{self.url}/repos/{self.repository}/{path}"

@@ -127,7 +127,7 @@ class GitHubReleases:
     github: GitHub
 
     def record(self, release: Release) -> None:
-        """Create a Deployment and set its outcome."""
+        """Create a Deployment and set its outcome, each once."""
         created = self.github.post(
             "deployments",
             {
@@ -140,24 +140,43 @@ class GitHubReleases:
                 "required_contexts": [],
                 "production_environment": release.environment == "production",
             },
+            made=lambda: self._recorded(release),
         )
+        # The same outcome said twice is the same outcome.
         self.github.post(
             f"deployments/{created['id']}/statuses",
             {"state": release.outcome},
+            made=lambda: None,
         )
+
+    def _recorded(self, release: Release) -> dict[str, Any] | None:
+        """The Deployment that carries this very record, if there is one."""
+        newest = itertools.islice(
+            self._deployments(release.component, release.environment), PAGE
+        )
+        return next((item for item in newest if _record_of(item) == release), None)
 
     def history(self, component: str, environment: str) -> Iterator[Release]:
         """The payload of every Deployment of the component, the newest first."""
+        yield from map(_record_of, self._deployments(component, environment))
+
+    def _deployments(
+        self, component: str, environment: str
+    ) -> Iterator[dict[str, Any]]:
         query = f"task=release:{component}&environment={environment}&per_page={PAGE}"
         for page in itertools.count(1):
             items = self.github.get(f"deployments?{query}&page={page}")
-            for item in items:
-                payload = item["payload"]
-                if isinstance(payload, str):
-                    payload = json.loads(payload)
-                yield Release.from_json(payload)
+            yield from items
             if len(items) < PAGE:
                 return
+
+
+def _record_of(deployment: Mapping[str, Any]) -> Release:
+    """The record that a Deployment carries, which GitHub may keep as text."""
+    payload = deployment["payload"]
+    return Release.from_json(
+        json.loads(payload) if isinstance(payload, str) else payload
+    )
 
 
 def release_log(environment: Mapping[str, str]) -> ReleaseLog:

@@ -118,6 +118,7 @@ class FakeGitHub(ThreadingHTTPServer):
         self.deployments: list[dict[str, Any]] = []
         self.statuses: dict[int, str] = {}
         self.failures: list[int] = []
+        self.lost_answers = 0
         self.seen: list[tuple[str, str, str]] = []
 
 
@@ -157,6 +158,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body["id"] = len(self.server.deployments)
         self.server.deployments.append(body)
+        if self.server.lost_answers:
+            self.server.lost_answers -= 1
+            self._reply(504, {})
+            return
         self._reply(201, body)
 
     def log_message(self, format: str, *args: object) -> None:
@@ -231,9 +236,41 @@ def test_a_refusal_is_not_tried_again(server: FakeGitHub) -> None:
     assert len(server.seen) == 1
 
 
-def test_nothing_is_created_twice(server: FakeGitHub) -> None:
+def test_a_record_survives_a_bad_moment(server: FakeGitHub) -> None:
+    server.failures = [502, 503]
+    GitHubReleases(api(server)).record(RELEASE)
+    kept = [Release.from_json(item["payload"]) for item in server.deployments]
+    assert kept == [RELEASE]
+    assert server.statuses == {0: "success"}
+
+
+def test_a_record_whose_answer_got_lost_is_not_made_twice(server: FakeGitHub) -> None:
+    log = GitHubReleases(api(server))
+    log.record(LATER)
+    server.lost_answers = 1
+    log.record(RELEASE)
+    assert len(server.deployments) == 2
+    assert server.statuses == {0: "success", 1: "success"}
+
+
+def test_another_attempt_of_a_run_has_a_record_of_its_own(server: FakeGitHub) -> None:
+    log = GitHubReleases(api(server))
+    log.record(dataclasses.replace(RELEASE, outcome="failure"))
     server.failures = [502]
+    log.record(dataclasses.replace(RELEASE, finished_at=LATER.finished_at))
+    assert len(server.deployments) == 2
+
+
+def test_a_record_is_given_up_after_several_tries(server: FakeGitHub) -> None:
+    server.failures = [502] * 20
     with pytest.raises(StepError, match="answered 502"):
+        GitHubReleases(api(server)).record(RELEASE)
+    assert server.deployments == []
+
+
+def test_a_record_that_is_refused_is_not_tried_again(server: FakeGitHub) -> None:
+    server.failures = [422]
+    with pytest.raises(StepError, match="answered 422"):
         GitHubReleases(api(server)).record(RELEASE)
     assert len(server.seen) == 1
 
