@@ -196,11 +196,15 @@ def _write_once(path: Path, text: str) -> None:
         draft.unlink()
 
 
-def check_armed(environment: Mapping[str, Any], digest: str) -> tuple[str, ...]:
+def check_armed(
+    environment: Mapping[str, Any], digest: str, approvers: Sequence[str]
+) -> tuple[str, ...]:
     """The reviewers that GitHub will ask before production; proves the gate exists.
 
     :param environment: GitHub's description of the environment.
-    :raises StepError: nobody would be asked, or people could approve their own run
+    :param approvers: who they must be, the logins of people or the slugs of teams.
+    :raises StepError: nobody would be asked, or others, or people could approve their
+        own run
     """
     parse_digest(digest)
     name = environment.get("name", "")
@@ -211,8 +215,16 @@ def check_armed(environment: Mapping[str, Any], digest: str) -> tuple[str, ...]:
             item["reviewer"].get("login") or item["reviewer"].get("slug", "")
             for item in rule.get("reviewers", [])
         )
-        if reviewers and rule.get("prevent_self_review"):
-            return reviewers
+        if not reviewers or not rule.get("prevent_self_review"):
+            continue
+        if set(reviewers) != set(approvers):
+            raise StepError(
+                "other-approvers",
+                f"GitHub would ask {', '.join(reviewers)} about {name!r}, and the "
+                f"approvers are {', '.join(approvers)}: set the environment's "
+                "reviewers by terraform/github, or have .github/approvers.json reviewed",
+            )
+        return reviewers
     raise StepError(
         "gate-not-armed",
         f"the environment {name!r} must have required reviewers and prevent "

@@ -121,7 +121,9 @@ def _inbox() -> approval.Inbox:
 def _approval_armed(options: argparse.Namespace) -> int:
     github = GitHub.from_environment(os.environ)
     reviewers = approval.check_armed(
-        github.get("environments/production"), options.digest
+        github.get("environments/production"),
+        options.digest,
+        approval.read_approvers(options.policy, "production"),
     )
     line = f"{', '.join(reviewers)} will be asked about {options.digest}"
     add_summary(f"**Production Approval**: {line}")
@@ -217,6 +219,7 @@ def _approval_commands(
 ) -> None:
     armed = commands.add_parser("approval-armed", help="prove that GitHub will ask")
     armed.add_argument("--digest", required=True)
+    armed.add_argument("--policy", type=Path, required=True)
     armed.set_defaults(run=_approval_armed)
     for name, function, text in (
         ("approval-wait", _approval_wait, "ask, and wait for the decision (local)"),

@@ -190,11 +190,12 @@ REVIEWERS = [
     {"type": "Team", "reviewer": {"slug": "project-lead"}},
     {"type": "User", "reviewer": {"login": "dora"}},
 ]
+NAMED = ("dora", "project-lead")
 
 
 def test_an_armed_gate_names_its_reviewers() -> None:
     armed = environment(reviewers=REVIEWERS, prevent_self_review=True)
-    assert check_armed(armed, DIGEST) == ("project-lead", "dora")
+    assert check_armed(armed, DIGEST, NAMED) == ("project-lead", "dora")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,16 @@ def test_an_armed_gate_names_its_reviewers() -> None:
 )
 def test_a_gate_that_would_ask_nobody_is_an_error(described: dict[str, Any]) -> None:
     with pytest.raises(StepError, match="gate-not-armed"):
-        check_armed(described, DIGEST)
+        check_armed(described, DIGEST, NAMED)
+
+
+@pytest.mark.parametrize(
+    "approvers", [("project-lead",), ("dora", "project-lead", "devops-lead"), ("emil",)]
+)
+def test_a_gate_that_would_ask_others_is_an_error(approvers: tuple[str, ...]) -> None:
+    armed = environment(reviewers=REVIEWERS, prevent_self_review=True)
+    with pytest.raises(StepError, match="would ask project-lead, dora .*other-approve"):
+        check_armed(armed, DIGEST, approvers)
 
 
 def review(state: str, *names: str, by: str = "dora") -> dict[str, Any]:
