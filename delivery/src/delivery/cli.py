@@ -89,6 +89,7 @@ def _dependency_gate(options: argparse.Namespace) -> int:
             allowances,
             today=today,
             newest_advisory=newest,
+            other_lock=options.other_lock,
             max_age_days=options.max_age_days,
         )
     print(verdict.render("dependency audit"))
@@ -145,6 +146,11 @@ def _add_dependency_gate(commands: Commands) -> None:
     gate.add_argument("--report", type=Path, required=True, help="pip-audit's JSON")
     gate.add_argument("--requirements", type=Path, required=True, help="audited lock")
     gate.add_argument("--allow-list", type=Path, help="accepted advisories, TOML")
+    gate.add_argument(
+        "--other-lock",
+        action="store_true",
+        help="the list is that of another version: an entry may match nothing",
+    )
     gate.add_argument(
         "--advisories",
         type=Path,

@@ -81,18 +81,35 @@ def test_its_twin_without_the_hole_is_clean(
     assert capsys.readouterr().out == "dependency audit: CLEAN: 2 packages\n"
 
 
-def test_an_allow_list_lets_the_hole_pass(
-    tmp_path: Path, write_lock: WriteLock, osv_url: str
-) -> None:
-    lock = write_lock("insecure==1.0")
-    allow_list = tmp_path / "allow-list.toml"
+def allowing_the_hole(folder: Path) -> Path:
+    """A list with one entry, in force for a month."""
+    allow_list = folder / "allow-list.toml"
     expires = datetime.now(UTC).date() + timedelta(days=30)
     allow_list.write_text(
         '[[allow]]\npackage = "insecure"\nid = "CVE-2024-0001"\n'
         f'owner = "dispatch team"\nreason = "no fix"\nexpires = {expires}\n'
     )
+    return allow_list
+
+
+def test_an_allow_list_lets_the_hole_pass(
+    tmp_path: Path, write_lock: WriteLock, osv_url: str
+) -> None:
+    lock = write_lock("insecure==1.0")
+    allow_list = allowing_the_hole(tmp_path)
 
     assert gate(audit(lock, osv_url), lock, "--allow-list", str(allow_list)) == 0
+
+
+def test_a_list_of_another_lock_may_hold_an_entry_that_this_one_needs_not(
+    tmp_path: Path, write_lock: WriteLock, osv_url: str
+) -> None:
+    lock = write_lock("fine==3.0")
+    allow_list = allowing_the_hole(tmp_path)
+    listed = ("--allow-list", str(allow_list))
+
+    assert gate(audit(lock, osv_url), lock, *listed) == 1
+    assert gate(audit(lock, osv_url), lock, *listed, "--other-lock") == 0
 
 
 def test_old_advisories_leave_the_audit_unchecked(

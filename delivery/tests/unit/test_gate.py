@@ -33,6 +33,7 @@ def verdict(
     locked: dict[str, Pin] | None = None,
     allowances: tuple[Allowance, ...] = (),
     newest_advisory: date | None = None,
+    other_lock: bool = False,
 ) -> Verdict:
     audited = {"insecure": "1.0"} if audited is None else audited
     return judge(
@@ -41,6 +42,7 @@ def verdict(
         allowances,
         today=TODAY,
         newest_advisory=newest_advisory,
+        other_lock=other_lock,
     )
 
 
@@ -76,6 +78,23 @@ def test_an_allowance_that_matches_nothing_fails() -> None:
 
     assert answer.outcome is Outcome.FAILED
     assert "matches nothing" in answer.details[0]
+
+
+def test_an_allowance_for_another_version_of_the_lock_may_match_nothing() -> None:
+    answer = verdict(allowances=(allowance(),), other_lock=True)
+
+    assert answer == Verdict(Outcome.CLEAN, "1 package")
+
+
+def test_an_allowance_for_another_version_of_the_lock_still_allows_only_itself() -> (
+    None
+):
+    other = Finding("other", "1.0", ("PYSEC-2024-2",), ())
+
+    answer = verdict(HOLE, other, allowances=(allowance(),), other_lock=True)
+
+    assert answer.outcome is Outcome.FAILED
+    assert answer.details == ("other 1.0: PYSEC-2024-2 (no fix)",)
 
 
 def test_old_advisories_cannot_tell_that_an_allowance_matches_nothing() -> None:

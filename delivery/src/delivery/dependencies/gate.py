@@ -26,12 +26,15 @@ def judge(
     *,
     today: date,
     newest_advisory: date | None = None,
+    other_lock: bool = False,
     max_age_days: int = DEFAULT_MAX_AGE_DAYS,
 ) -> Verdict:
     """Verdict on a lock.
 
     :param newest_advisory: day of the newest record where the audit used a folder of
         records; None where it asked a live service.
+    :param other_lock: the allowances were made for another version of this lock, and
+        may be about packages that this one has not.
     :param max_age_days: days after which such records count as old.
     """
     allowances = tuple(allowances)
@@ -43,19 +46,24 @@ def judge(
         for finding in report.findings
         if not any(_covers(entry, finding) for entry in allowances)
     ]
+    used = [
+        entry
+        for entry in allowances
+        if any(_covers(entry, finding) for finding in report.findings)
+    ]
     failures = list(map(str, open_findings))
     # An entry can be called useless only where all was looked up in current data.
-    if not unaudited and not stale:
+    if not unaudited and not stale and not other_lock:
         failures += [
             f"{entry}: matches nothing, remove it"
             for entry in allowances
-            if not any(_covers(entry, finding) for finding in report.findings)
+            if entry not in used
         ]
     if failures:
         return Verdict(Outcome.FAILED, _count(failures, "finding"), tuple(failures))
     if unaudited:
         return Verdict(Outcome.NOT_CHECKED, _missing(unaudited, pins), tuple(unaudited))
-    accepted = f", {len(allowances)} allowed until they expire" if allowances else ""
+    accepted = f", {len(used)} allowed until they expire" if used else ""
     clean = f"{_count(pins, 'package')}{accepted}"
     if stale:
         return Verdict(
