@@ -35,14 +35,16 @@ class Evidence:
         assert planted.jobs_after(place[0]) == []
         assert planted.left_production(component)
         assert twin.passed(place), twin.told
-        self._add(case, component, *place, "none", "unchanged", "passes")
+        told = (planted.production(component), twin.colour(place))
+        self._add(case, component, *place, "none", *told)
 
     def passes(
         self, case: str, component: Component, planted: Outcome, place: Place
     ) -> None:
         """Assert that a run succeeded to its end, with ``place`` in it."""
         self._succeeds(planted, place)
-        self._add(case, component, *place, "all green", "the new target", "-")
+        later = _all(planted.colour(place))
+        self._add(case, component, *place, later, "the new target", "-")
 
     def checks(
         self, case: str, component: Component, checked: Outcome, place: Place
@@ -50,7 +52,8 @@ class Evidence:
         """Assert that a run that deploys nothing succeeded, with ``place`` in it."""
         self._succeeds(checked, place)
         assert checked.left_production(component)
-        self._add(case, component, *place, "all green", "unchanged", "-")
+        told = (_all(checked.colour(place)), checked.production(component))
+        self._add(case, component, *place, *told, "-")
 
     def _succeeds(self, outcome: Outcome, place: Place) -> None:
         assert outcome.run.passed, outcome.told
@@ -67,3 +70,8 @@ class Evidence:
         text = "\n".join(["# Planted cases", "", *lines])
         path.write_text(f"{text}\n", encoding="utf-8")
         return lines
+
+
+def _all(colour: str) -> str:
+    """The cell about the jobs of a run that succeeded."""
+    return colour.replace("passes", "all green")

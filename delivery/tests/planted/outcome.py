@@ -58,6 +58,16 @@ class Outcome:
         """Whether the component runs there what it did; others may be released."""
         return self.after.get(component.name) == self.before.get(component.name)
 
+    def production(self, component: Component) -> str:
+        """For a run that left production as it was: what there was to leave."""
+        return "unchanged" if self.before.get(component.name) else "nothing deployed"
+
+    def colour(self, place: Place) -> str:
+        """How a step that passed did: a gate that could not look is no green one."""
+        step = self.step(place)
+        unchecked = step is not None and step.outputs.get("unchecked")
+        return "passes, NOT CHECKED accepted" if unchecked else "passes"
+
     @property
     def told(self) -> str:
         """Every step and the end of the failed one's log, for a person."""

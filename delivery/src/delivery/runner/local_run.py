@@ -192,8 +192,11 @@ class LocalRun:
             for hint in hints(run):
                 self._say(hint)
             return False
-        released = run.job(picture.STAGES[-1]) is not None
-        return not released or self._show_deployment(run, component)
+        last = picture.last_stage(run)
+        if last == picture.STAGES[-1]:
+            return self._show_deployment(run, component)
+        self._say(f"ended after {last or 'its plan'}: nothing went to production")
+        return True
 
     def _show_deployment(self, run: Run, component: Component) -> bool:
         answers = [

@@ -37,6 +37,11 @@ def draw(run: Run) -> str:
     return "\n".join((_title(run), "", *(_stage(run, name) for name in stages), ""))
 
 
+def last_stage(run: Run) -> str:
+    """The last stage of the pipelines' document that ran; empty: none did."""
+    return next((name for name in reversed(STAGES) if run.job(name)), "")
+
+
 def _title(run: Run) -> str:
     outcome = "PASSED" if run.passed else "FAILED"
     name = run.workflow.removesuffix(".yml")

@@ -193,9 +193,17 @@ def test_another_event_and_ref_can_be_chosen(here: Here) -> None:
     assert local.pipeline(GPS)
     order = here.orders[0][0]
     assert (order.ref, order.event) == ("refs/heads/topic", "workflow_dispatch")
-    assert "release record" not in here.out.getvalue()
+    shown = here.out.getvalue()
+    assert "release record" not in shown
+    assert "ended after Unit Test & Coverage: nothing went to production" in shown
     assert here.local(ref="refs/tags/v1.0.0").pipeline(GPS)
     assert here.orders[1][0].event == "push"
+
+
+def test_a_run_whose_plan_is_to_do_nothing_says_so(here: Here) -> None:
+    here.stages = ("Plan",)
+    assert here.local().pipeline(GPS)
+    assert "ended after its plan: nothing went to production" in here.out.getvalue()
 
 
 def test_a_stage_that_failed_fails_the_run(here: Here) -> None:
