@@ -222,7 +222,8 @@ def check_armed(
                 "other-approvers",
                 f"GitHub would ask {', '.join(reviewers)} about {name!r}, and the "
                 f"approvers are {', '.join(approvers)}: set the environment's "
-                "reviewers by terraform/github, or have .github/approvers.json reviewed",
+                "reviewers by terraform/github, or have .github/approvers.json "
+                "reviewed",
             )
         return reviewers
     raise StepError(
