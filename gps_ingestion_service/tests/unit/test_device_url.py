@@ -156,18 +156,23 @@ async def test_a_disabled_device_is_403(service: Service) -> None:
     assert response.status_code == 403
 
 
-async def test_a_fix_that_cannot_be_stored_is_400_with_its_reason(
-    service: Service,
+async def test_a_fix_that_can_never_be_stored_does_not_hold_up_the_phone(
+    service: Service, db: Connection
 ) -> None:
     token = await service.provision("phone")
-    response = await ask(
-        service, id="phone", token=token_of(token), lat="95", lon="73.9"
-    )
-    assert response.status_code == 400
-    assert response.json()["error"] == {
-        "code": "out_of_range",
-        "message": "lat must be between -90 and 90",
-    }
+    query = await ask(service, id="phone", token=token_of(token), lat="95", lon="73.9")
+    bad = location(coords={"latitude": 95, "longitude": 0})
+    body = {"device_id": "phone", "location": bad}
+    document = await service.client.post("/v1/osmand", json=body, headers=token)
+    for response in (query, document):
+        assert response.status_code == 200
+        (verdict,) = response.json()["results"]
+        assert (verdict["status"], verdict["code"]) == ("rejected", "out_of_range")
+    kept = await db.fetch("SELECT protocol, code FROM quarantine ORDER BY id")
+    assert [tuple(record) for record in kept] == [
+        ("osmand", "out_of_range"),
+        ("traccar-client", "out_of_range"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +233,30 @@ async def test_owntracks_gets_its_answer_for_what_is_no_fix(
     for response in (empty, waypoint):
         assert (response.status_code, response.content) == (200, b"[]")
     assert await db.fetchval("SELECT count(*) FROM fix") == 0
+
+
+@pytest.mark.parametrize("kind", ["lwt", "status", "transition", "a new one"])
+@pytest.mark.parametrize("sender", [{}, {"topic": "owntracks/nobody/phone"}])
+async def test_owntracks_may_forget_what_is_no_fix_whoever_sends_it(
+    service: Service, db: Connection, kind: str, sender: dict[str, str]
+) -> None:
+    response = await service.client.post("/", json={"_type": kind, **sender})
+    assert (response.status_code, response.content) == (200, b"[]")
+    assert await db.fetchval("SELECT count(*) FROM quarantine") == 0
+
+
+@pytest.mark.parametrize(
+    "message", [{"_type": "lwt"}, {"_type": "lwt", "topic": "owntracks/jane/phone"}]
+)
+async def test_a_wrong_password_is_told_with_what_is_no_fix_too(
+    service: Service, message: dict[str, str]
+) -> None:
+    token = await service.provision("jane:phone")
+    for password, status in (("wrong", 401), (token_of(token), 200)):
+        response = await service.client.post(
+            "/v1/owntracks", json=message, auth=("jane", password)
+        )
+        assert response.status_code == status
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic *", "Basic amFuZQ==", "Digest x"])

@@ -46,9 +46,10 @@ POSITION = {
     "course": 121.0,
     "accuracy": 0.0,
     "network": None,
+    "geofenceIds": [3, 4],
     "attributes": {"ignition": True, "sat": 9},
 }
-DEVICE = {"id": 7, "uniqueId": "356307042441013", "name": "MH12"}
+DEVICE = {"id": 7, "uniqueId": "356307042441013", "name": "MH12", "phone": None}
 
 
 def decode(name: str, **message: Any) -> Decoded:
@@ -133,6 +134,10 @@ def test_owntracks_names_what_is_wrong(
     assert rejected(owntracks({**LOCATION, **change})) == expected
 
 
+def test_what_is_no_fix_needs_no_sender() -> None:
+    assert owntracks({"_type": "lwt", "tst": 1}) == Decoded(rows=[])
+
+
 @pytest.mark.parametrize(
     "document", [[], {}, {"_type": 1}, {"_type": "location"}, "location"]
 )
@@ -149,12 +154,37 @@ def test_traccar_forwards_knots_and_names_its_device() -> None:
     assert row.speed == pytest.approx(5.14444, abs=1e-5)
     assert (row.course, row.altitude, row.accuracy) == (121, 560, None)
     assert row.attributes == {
+        "deviceId": 7,
         "protocol": "teltonika",
+        "serverTime": "2026-11-23T10:00:02.000+00:00",
         "deviceTime": "2026-11-23T10:00:00.000+00:00",
         "valid": True,
+        "geofenceIds": [3, 4],
+        "device": {"id": 7, "name": "MH12"},
         "ignition": True,
         "sat": 9,
     }
+
+
+def test_traccars_cell_towers_are_kept() -> None:
+    network = {"radioType": "gsm", "cellTowers": [{"cellId": 1, "signalStrength": -7}]}
+    document = {"position": {**POSITION, "network": network}, "device": DEVICE}
+    assert only(forwarded(document)).attributes["network"] == network
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        {**DEVICE, "attributes": {"note": "x" * 9000}},
+        {**DEVICE, "attributes": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {}}}}}}}}},
+    ],
+)
+def test_too_long_a_description_of_a_device_does_not_cost_the_position(
+    device: dict[str, Any],
+) -> None:
+    row = only(forwarded({"position": POSITION, "device": device}))
+    assert "device" not in row.attributes
+    assert row.attributes["ignition"] is True
 
 
 QUERY = (
@@ -216,7 +246,10 @@ def test_a_forwarded_message_without_a_device_is_refused(
 def test_any_document_is_decoded_or_refused(name: str, change: dict[str, Any]) -> None:
     documents = {
         "owntracks": {**LOCATION, **change},
-        "traccar-forward": {"position": {**POSITION, **change}, "device": DEVICE},
+        "traccar-forward": {
+            "position": {**POSITION, **change},
+            "device": {**DEVICE, **change},
+        },
     }
     body = json.dumps(documents[name]).encode()
     try:

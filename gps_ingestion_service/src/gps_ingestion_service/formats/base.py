@@ -63,9 +63,9 @@ class HttpFormat(msgspec.Struct, frozen=True, kw_only=True):
     :class:`DecodeError`. ``recognises(message, document)`` tells by content whether a
     message on a shared URL is of this format; ``document`` is the JSON object of the
     body, or None. ``receipt`` is the JSON answer that the app expects for whatever is
-    dealt with; None: a verdict per row. ``rejected_status`` answers a message of which
-    no row could be stored; None: like any other, because the sender would not send it
-    again, or would send nothing else before it.
+    dealt with; None: a verdict per row. A message of which no row could be stored is
+    answered like any other once it is kept: an app sends what was refused before all
+    else, and a fix that can never be stored would hold it up for ever.
     """
 
     name: str
@@ -73,5 +73,4 @@ class HttpFormat(msgspec.Struct, frozen=True, kw_only=True):
     decode: Callable[[Message, datetime, int], Decoded]
     recognises: Callable[[Message, dict[str, Any] | None], bool]
     unknown_device_status: int = 400
-    rejected_status: int | None = None
     receipt: bytes | None = None

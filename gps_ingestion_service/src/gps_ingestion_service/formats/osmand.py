@@ -141,5 +141,4 @@ FORMAT = HttpFormat(
     path="/v1/osmand",
     decode=decode,
     recognises=lambda message, document: True,
-    rejected_status=400,
 )

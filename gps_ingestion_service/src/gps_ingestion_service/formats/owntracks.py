@@ -26,7 +26,8 @@ def decode(message: Message, _received_at: datetime, _max_rows: int) -> Decoded:
     """Read one location; any other message has no row.
 
     Raises:
-        DecodeError: the body is no JSON object with a ``_type``, or names no sender.
+        DecodeError: the body is no JSON object with a ``_type``, or it is a location
+            that names no sender.
     """
     if not message.body.strip():
         return Decoded(rows=[])
@@ -34,12 +35,12 @@ def decode(message: Message, _received_at: datetime, _max_rows: int) -> Decoded:
     if not isinstance(document, dict) or not isinstance(document.get("_type"), str):
         raise DecodeError("invalid_body", "the body must be an object with a _type")
     device_id = _sender(message, document)
+    if document["_type"] != "location":
+        return Decoded(rows=[], device_id=device_id)
     if device_id is None:
         raise DecodeError(
             "missing_field", "topic, the user and device, or tid is required"
         )
-    if document["_type"] != "location":
-        return Decoded(rows=[], device_id=device_id)
     try:
         return Decoded(rows=[_fix(document, device_id)], device_id=device_id)
     except FieldError as error:

@@ -129,5 +129,4 @@ FORMAT = HttpFormat(
     decode=decode,
     recognises=lambda message, document: message.body.lstrip()[:1] == b"{",
     unknown_device_status=404,
-    rejected_status=400,
 )

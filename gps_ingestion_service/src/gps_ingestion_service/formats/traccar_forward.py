@@ -4,8 +4,11 @@ Source: Traccar's configuration reference (``forward.type`` ``json`` and ``url``
 its model of a position: speed in knots, times in ISO 8601 in JSON and in Unix
 milliseconds in a query. A query is what the operator's ``forward.url`` says; the names
 read here are those of the placeholders, ``uniqueId={uniqueId}&fixTime={fixTime}&...``.
+What has no meaning here is kept in the attributes, the description of the device as
+``device``.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +24,10 @@ from gps_ingestion_service.formats.fields import FieldError
 from gps_ingestion_service.formats.parameters import first, parameters_of
 
 _NUMBERS = ("latitude", "longitude", "speed", "course", "altitude", "accuracy")
+# ``id`` is always 0, and the token is a credential, not data.
 _NOT_ATTRIBUTES = frozenset(
-    (*_NUMBERS, "fixTime", "serverTime", "id", "deviceId", "attributes", "uniqueId")
-) | {"token", "network", "geofenceIds"}
+    (*_NUMBERS, "fixTime", "id", "attributes", "uniqueId", "token")
+)
 _MAX_KNOTS = 1000.0 / fields.MPS_PER_KNOT
 
 
@@ -34,13 +38,15 @@ def decode(message: Message, _received_at: datetime, _max_rows: int) -> Decoded:
         DecodeError: it is no forwarded position, or names no device.
     """
     if message.body.lstrip()[:1] == b"{":
-        position, device_id = _from_json(message.body)
+        position, device = _from_json(message.body)
     else:
-        position, device_id = _from_parameters(message)
-    return Decoded(rows=[_row(position, device_id)], device_id=device_id)
+        position, device = _from_parameters(message)
+    device_id = device.pop("uniqueId")
+    return Decoded(rows=[_row(position, device_id, device)], device_id=device_id)
 
 
-def _from_json(body: bytes) -> tuple[dict[str, Any], str]:
+def _from_json(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A position, and its device with a ``uniqueId``."""
     document = json_body.parse(body)
     position, device = document.get("position"), document.get("device")
     if not isinstance(position, dict) or not isinstance(device, dict):
@@ -48,10 +54,10 @@ def _from_json(body: bytes) -> tuple[dict[str, Any], str]:
     device_id = device.get("uniqueId")
     if not isinstance(device_id, str) or not device_id.strip():
         raise DecodeError("missing_field", "device.uniqueId is required")
-    return position, device_id.strip()
+    return position, {**device, "uniqueId": device_id.strip()}
 
 
-def _from_parameters(message: Message) -> tuple[dict[str, Any], str]:
+def _from_parameters(message: Message) -> tuple[dict[str, Any], dict[str, Any]]:
     parameters = parameters_of(message)
     device_id = first(parameters, "uniqueId")
     if device_id is None:
@@ -60,17 +66,17 @@ def _from_parameters(message: Message) -> tuple[dict[str, Any], str]:
     more = position.get("attributes")
     if more is not None:
         position["attributes"] = json_body.parse(more.encode())
-    return position, device_id
+    return position, {"uniqueId": device_id}
 
 
-def _row(position: dict[str, Any], device_id: str) -> Row:
+def _row(position: dict[str, Any], device_id: str, device: dict[str, Any]) -> Row:
     try:
-        return _fix(position, device_id)
+        return _fix(position, device_id, device)
     except FieldError as error:
         return error.rejection
 
 
-def _fix(position: dict[str, Any], device_id: str) -> Fix:
+def _fix(position: dict[str, Any], device_id: str, device: dict[str, Any]) -> Fix:
     for field in ("latitude", "longitude", "fixTime"):
         if position.get(field) is None:
             fields.missing(field)
@@ -86,7 +92,7 @@ def _fix(position: dict[str, Any], device_id: str) -> Fix:
         altitude=fields.altitude(values["altitude"]),
         # Zero is what Traccar keeps where a device told no accuracy.
         accuracy=fields.accuracy(accuracy) if accuracy else None,
-        attributes=fields.attributes(_attributes(position)),
+        attributes=_attributes(position, device),
     )
 
 
@@ -109,7 +115,7 @@ def _time(value: object) -> datetime:
     return fields.timestamp(value, "fixTime")
 
 
-def _attributes(position: dict[str, Any]) -> dict[str, Any]:
+def _attributes(position: dict[str, Any], device: dict[str, Any]) -> Mapping[str, Any]:
     inner = position.get("attributes")
     if inner is not None and not isinstance(inner, dict):
         raise FieldError("invalid_type", "attributes", "attributes must be an object")
@@ -118,7 +124,17 @@ def _attributes(position: dict[str, Any]) -> dict[str, Any]:
         for key, value in position.items()
         if key not in _NOT_ATTRIBUTES and value is not None
     }
-    return {**outer, **(inner or {})}
+    kept = {**outer, **(inner or {})}
+    known = {key: value for key, value in device.items() if value is not None}
+    if not known or "device" in kept:
+        return fields.attributes(kept)
+    try:
+        return fields.attributes({"device": known, **kept})
+    except FieldError as error:
+        # The position is worth more than a long description of its device.
+        if error.rejection.code not in ("attributes_too_large", "nested_too_deeply"):
+            raise
+        return fields.attributes(kept)
 
 
 def _recognises(message: Message, document: dict[str, Any] | None) -> bool:

@@ -14,7 +14,7 @@ from gps_ingestion_service.api import IsoTime, errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import DeviceId
 from gps_ingestion_service.devices.signing import claim_of
-from gps_ingestion_service.errors import ServiceError, UnknownSender
+from gps_ingestion_service.errors import UnknownSender
 from gps_ingestion_service.fix import Rejection, Status, Verdict
 from gps_ingestion_service.formats import Decoded, DecodeError, HttpFormat
 from gps_ingestion_service.positions.intake import Received
@@ -23,6 +23,7 @@ from gps_ingestion_service.positions.requests import (
     cursor_time,
     native_sender,
     read_message,
+    require_right_token_if_any,
     sender_of,
     signed_sender,
 )
@@ -104,10 +105,14 @@ async def receive_from_device(request: Request, state: StateDep) -> Response:
     received = Received(message, wire_format, datetime.now(UTC))
     decoded = await _decode(request, state, received)
     if not decoded.rows and decoded.device_id is None:
+        require_right_token_if_any(state, request)
         return _receipt(wire_format, [])
     try:
         sender = sender_of(state, request, wire_format, decoded)
     except UnknownSender as error:
+        if not decoded.rows and wire_format.receipt is not None:
+            # There is nothing to store, and the app would send it for ever.
+            return _receipt(wire_format, [])
         if decoded.rows:
             await state.quarantine.keep_if_possible(
                 received.refused(
@@ -146,10 +151,6 @@ async def _take(
 
 
 def _receipt(wire_format: HttpFormat, verdicts: Sequence[Verdict]) -> Response:
-    rejected = [item for item in verdicts if item.status is Status.REJECTED]
-    status = wire_format.rejected_status
-    if status is not None and rejected and len(rejected) == len(verdicts):
-        raise ServiceError(status, str(rejected[0].code), str(rejected[0].reason))
     if wire_format.receipt is not None:
         return Response(wire_format.receipt, media_type="application/json")
     return answer(verdicts)

@@ -109,6 +109,23 @@ def sender_of(
     return _device_sender(state, device)
 
 
+def require_right_token_if_any(state: State, request: Request) -> None:
+    """Refuse a wrong credential with a message that names nobody and holds no fix; none
+    at all is needed for one.
+
+    Raises:
+        ServiceError: 401 where the credential is neither a gateway's nor a device's.
+    """
+    token = _token(request)
+    if not token and "authorization" not in request.headers:
+        return
+    if state.credentials.is_ingest(token):
+        return
+    state.registry.require_loaded()
+    if state.registry.device_of_token(token) is None:
+        raise Unauthorised("no device and no gateway has this token")
+
+
 def allowance_of(state: State, request: Request) -> str:
     """Whose room a message takes in quarantine that names nobody or cannot be read."""
     token = _token(request)
