@@ -74,7 +74,7 @@ locals {
   # What neither whoever applies an environment may do, nor any role that is made there: otherwise a role made for the
   # purpose would be a way around the fence.
   fences = {
-    for environment in local.environments : environment => [
+    for environment in local.environments : environment => concat(local.tag_fences[environment], [
       {
         Sid      = "FenceOff"
         Effect   = "Deny"
@@ -100,11 +100,11 @@ locals {
         Resource = [module.state.arn, "${module.state.arn}/*", aws_kms_key.shared.arn]
       },
       {
-        Sid       = "FenceOffByTag"
-        Effect    = "Deny"
-        Action    = ["*"]
-        Resource  = ["*"]
-        Condition = { StringEquals = { "aws:ResourceTag/Environment" = [local.other[environment]] } }
+        # Whose trust lets the whole account in is nobody's way out.
+        Sid         = "AssumeItsOwnRolesAlone"
+        Effect      = "Deny"
+        Action      = ["sts:AssumeRole"]
+        NotResource = ["arn:aws:iam::${local.account}:role/tms/${environment}/*"]
       },
       {
         # Both environments are in one zone: the names of the other, and the domain's own, stay what they are.
@@ -126,6 +126,33 @@ locals {
         Action   = ["route53:DeleteHostedZone"]
         Resource = ["arn:aws:route53:::hostedzone/*"]
       },
+    ])
+  }
+
+  # Terraform's tag is on what Terraform makes. What EKS, its controllers and RDS make on their own (nodes, their groups
+  # and network interfaces, the cluster's security group, balancers, an administrator's secret) carries theirs.
+  foreign_tags = {
+    for environment, other in local.other : environment => {
+      Terraform = { key = "Environment", value = other }
+      NodeGroup = { key = "eks:cluster-name", value = "tms-${other}" }
+      Eks       = { key = "aws:eks:cluster-name", value = "tms-${other}" }
+      Owned     = { key = "kubernetes.io/cluster/tms-${other}", value = "*" }
+      Pods      = { key = "cluster.k8s.amazonaws.com/name", value = "tms-${other}" }
+      Balancers = { key = "elbv2.k8s.aws/cluster", value = "tms-${other}" }
+      Rds       = { key = "aws:rds:primaryDBInstanceArn", value = "arn:aws:rds:*:db:tms-${other}-*" }
+    }
+  }
+
+  # One statement for each: the conditions of a single one would have to hold together.
+  tag_fences = {
+    for environment, tags in local.foreign_tags : environment => [
+      for name, tag in tags : {
+        Sid       = "FenceOffBy${name}"
+        Effect    = "Deny"
+        Action    = ["*"]
+        Resource  = ["*"]
+        Condition = { StringLike = { "aws:ResourceTag/${tag.key}" = [tag.value] } }
+      }
     ]
   }
 
@@ -200,6 +227,12 @@ resource "aws_iam_policy" "boundary" {
 
   name        = "tms-${each.key}-boundary"
   description = "The most that roles of ${each.key} can do"
+  policy      = jsonencode({ Version = "2012-10-17", Statement = local.boundary_statements[each.key] })
 
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.boundary_statements[each.key] })
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode({ Version = "2012-10-17", Statement = local.boundary_statements[each.key] })) <= 6144
+      error_message = "AWS takes managed policies of at most 6,144 characters: shorten the fences."
+    }
+  }
 }

@@ -9,6 +9,7 @@ VERSIONS = "versions"
 STATES = "states"
 ACTIONS = "actions"
 SCHEMA = "schema"
+ORDER = "order"
 TESTS = "tests"
 CHECKOV = "checkov"
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from .mutation import (
-    ACTIONS,
     CHECKOV,
     FORMAT,
     SCHEMA,
     STATES,
-    TESTS,
     VERSIONS,
     Mutation,
     tested,
 )
 from .mutations_of_cluster import CLUSTER
+from .mutations_of_rights import ORDERING, RIGHTS
 
 _REGISTRY = "modules/registry/main.tf"
 _LIFECYCLE = "modules/registry/lifecycle-policy.json"
@@ -128,126 +127,6 @@ WRITING = (
         "envs/production/terraform",
         STATES,
         "envs/staging: the backend",
-    ),
-)
-
-RIGHTS = (
-    Mutation(
-        "a subject for every branch",
-        "modules/oidc/main.tf",
-        "repo:${var.repository}:environment:${each.value.environment}",
-        "repo:${var.repository}:*",
-        TESTS,
-        "each_role_has_one_exact_subject failed",
-        "bootstrap",
-    ),
-    Mutation(
-        "a subject that is compared as a pattern",
-        "modules/oidc/main.tf",
-        "        StringEquals = {\n",
-        "        StringLike = {\n",
-        TESTS,
-        "each_role_has_one_exact_subject failed",
-        "bootstrap",
-    ),
-    Mutation(
-        "two roles with one subject",
-        "bootstrap/roles.tf",
-        'environment = "production"',
-        'environment = "staging"',
-        SCHEMA,
-        "give each an environment of its own",
-        "bootstrap",
-    ),
-    tested(
-        "a subject of another environment",
-        "bootstrap/roles.tf",
-        'environment = "production"',
-        'environment = "prod"',
-        "each_role_has_one_exact_subject failed",
-    ),
-    Mutation(
-        "a subject for every environment",
-        "bootstrap/roles.tf",
-        'environment = "production"',
-        'environment = "*"',
-        SCHEMA,
-        "one name, without patterns",
-        "bootstrap",
-    ),
-    tested(
-        "a build that reads production's secrets",
-        "bootstrap/roles.tf",
-        "[local.registry_login, local.push_images, local.push_layers]",
-        "[local.registry_login, local.push_images, local.cluster_access.production]",
-        "only_the_production_role_can_reach_production failed",
-    ),
-    Mutation(
-        "a role with every action of a service",
-        "bootstrap/roles.tf",
-        'Action   = ["eks:DescribeCluster"]',
-        'Action   = ["eks:*"]',
-        SCHEMA,
-        "without wildcards",
-        "bootstrap",
-    ),
-    Mutation(
-        "a pod with every action of a service",
-        "modules/bindings/secrets.tf",
-        'Action   = ["kms:Decrypt"]',
-        'Action   = ["kms:*"]',
-        ACTIONS,
-        "modules/bindings/secrets.tf",
-    ),
-    Mutation(
-        "a policy with every action",
-        "modules/storage/copy.tf",
-        'Action   = ["kms:Decrypt", "kms:GenerateDataKey"]',
-        'Action   = "*"',
-        ACTIONS,
-        "modules/storage/copy.tf",
-    ),
-    tested(
-        "roles made without the boundary",
-        "bootstrap/infrastructure.tf",
-        '{ StringEquals = { "iam:PermissionsBoundary"',
-        '{ StringLike = { "iam:PermissionsBoundary"',
-        "who_applies_staging_is_fenced_off_from_production failed",
-    ),
-    tested(
-        "staging that reaches production's databases",
-        "bootstrap/infrastructure.tf",
-        '"arn:aws:rds:${var.region}:${local.account}:*:tms-${other}-*",\n',
-        "",
-        "who_applies_staging_is_fenced_off_from_production failed",
-    ),
-    tested(
-        "a deployer of the whole cluster",
-        "modules/cluster/access.tf",
-        '    type       = "namespace"\n    namespaces = [var.namespace]\n',
-        '    type = "cluster"\n',
-        "the_pipeline_reaches_its_namespace_alone failed",
-    ),
-    tested(
-        "an administrator by creation",
-        "modules/cluster/main.tf",
-        "bootstrap_cluster_creator_admin_permissions = false",
-        "bootstrap_cluster_creator_admin_permissions = true",
-        "nobody_is_an_administrator_by_having_created_it failed",
-    ),
-    tested(
-        "a store for every namespace",
-        "modules/bindings/secrets.tf",
-        "conditions = [{ namespaces = [var.namespace] }]",
-        "conditions = []",
-        "secrets_are_read_by_one_namespace_in_one_name failed",
-    ),
-    tested(
-        "pods that read the databases' passwords",
-        "modules/bindings/secrets.tf",
-        "[var.secret_arns.odoo, var.secret_arns.gps]",
-        "values(var.secret_arns)",
-        "secrets_are_read_by_one_namespace_in_one_name failed",
     ),
 )
 
@@ -453,4 +332,4 @@ REPOSITORY = (
     ),
 )
 
-MUTATIONS = (*WRITING, *RIGHTS, *DATA, *REPOSITORY, *CLUSTER)
+MUTATIONS = (*WRITING, *RIGHTS, *ORDERING, *DATA, *REPOSITORY, *CLUSTER)

@@ -80,6 +80,8 @@ def found(
     if mutation.caught_by == kinds.SCHEMA:
         return wrong
     assert not wrong, "a schema catches it before any test can"
+    if mutation.caught_by == kinds.ORDER:
+        return list(check.check_order(terraform, code, folder))
     return list(check.run_tests(terraform, code, folder).problems)
 
 

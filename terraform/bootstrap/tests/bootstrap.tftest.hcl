@@ -126,10 +126,64 @@ run "no_role_that_an_environment_makes_gets_around_its_fence" {
 
   assert {
     condition = anytrue([
-      for s in local.boundary_statements.staging : s.Effect == "Deny" && contains(s.Action, "ecr:PutImage") && contains(s.Resource, "arn:aws:ecr:ap-south-1:123456789012:repository/tms-odoo")
+      for s in local.boundary_statements.staging : s.Effect == "Deny" && contains(s.Action, "ecr:PutImage") && contains(try(s.Resource, []), "arn:aws:ecr:ap-south-1:123456789012:repository/tms-odoo")
       if s.Effect == "Deny"
     ])
     error_message = "Nothing in a cluster pushes the images that production runs."
+  }
+}
+
+run "what_aws_and_the_controllers_make_is_fenced_off_too" {
+  command = plan
+
+  assert {
+    condition = alltrue(flatten([
+      for own, other in { staging = "production", production = "staging" } : [
+        for policy in [aws_iam_policy.boundary[own].policy, module.github.policies["infrastructure-${own}"]] : [
+          for key, value in {
+            "Environment"                        = other
+            "eks:cluster-name"                   = "tms-${other}"
+            "aws:eks:cluster-name"               = "tms-${other}"
+            "kubernetes.io/cluster/tms-${other}" = "*"
+            "cluster.k8s.amazonaws.com/name"     = "tms-${other}"
+            "elbv2.k8s.aws/cluster"              = "tms-${other}"
+            "aws:rds:primaryDBInstanceArn"       = "arn:aws:rds:*:db:tms-${other}-*"
+            } : contains([
+              for s in jsondecode(policy).Statement : jsonencode([s.Effect, try(s.Action, ""), try(s.Resource, ""), try(s.Condition, "")])
+          ], jsonencode(["Deny", ["*"], ["*"], { StringLike = { "aws:ResourceTag/${key}" = [value] } }]))
+        ]
+      ]
+    ]))
+    error_message = "Nodes, their groups and interfaces, balancers and administrators' secrets carry no tag of Terraform's."
+  }
+}
+
+run "no_other_role_is_assumed" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for policy in [aws_iam_policy.boundary["staging"].policy, module.github.policies["infrastructure-staging"]] :
+      contains(
+        [for s in jsondecode(policy).Statement : jsonencode([s.Effect, try(s.Action, ""), try(s.NotResource, "")])],
+        jsonencode(["Deny", ["sts:AssumeRole"], ["arn:aws:iam::123456789012:role/tms/staging/*"]]),
+      )
+    ])
+    error_message = "A role that trusts the whole account would be a way around the fence."
+  }
+}
+
+run "aws_takes_the_policies" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_policy.boundary : length(policy.policy) <= 6144])
+    error_message = "A managed policy has at most 6,144 characters."
+  }
+
+  assert {
+    condition     = alltrue([for policy in module.github.policies : length(policy) <= 10240])
+    error_message = "A role's own policies have at most 10,240 characters."
   }
 }
 

@@ -6,6 +6,7 @@ mock_provider "helm" {}
 
 variables {
   cluster_name             = "tms-test"
+  environment              = "test"
   region                   = "ap-south-1"
   account                  = "123456789012"
   vpc_id                   = "vpc-1"
@@ -46,6 +47,15 @@ run "balancers_of_other_clusters_are_out_of_reach" {
       if anytrue([for action in statement.Action : can(regex("^elasticloadbalancing:(Create|Delete|Modify|Set)", action))])
     ])
     error_message = "Whatever makes or changes a balancer asks for the cluster's tag."
+  }
+}
+
+run "balancers_carry_their_environment" {
+  command = plan
+
+  assert {
+    condition     = yamldecode(helm_release.load_balancers.values[0]).defaultTags == { Environment = "test" }
+    error_message = "Who applies the other environment is fenced off by this tag."
   }
 }
 

@@ -21,11 +21,13 @@ resource "helm_release" "load_balancers" {
   atomic     = true
 
   values = [yamlencode({
-    clusterName    = var.cluster_name
-    region         = var.region
-    vpcId          = var.vpc_id
-    replicaCount   = 2
-    enableShield   = false
+    clusterName  = var.cluster_name
+    region       = var.region
+    vpcId        = var.vpc_id
+    replicaCount = 2
+    enableShield = false
+    # Balancers, target groups and security groups: the other environment is fenced off by it.
+    defaultTags    = { Environment = var.environment }
     enableWaf      = false
     enableWafv2    = false
     serviceAccount = { name = "aws-load-balancer-controller" }

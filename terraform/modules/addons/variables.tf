@@ -3,6 +3,11 @@ variable "cluster_name" {
   type        = string
 }
 
+variable "environment" {
+  description = "staging or production, as tags say it."
+  type        = string
+}
+
 variable "region" {
   description = "AWS region."
   type        = string

@@ -2,12 +2,18 @@
 # is written down here is withdrawn some day, and then nothing can be made from nothing. A plan shows when it changes.
 
 locals {
+  # On what is made on the cluster's behalf: the other environment is fenced off by it (terraform/bootstrap).
+  made_tags = { Environment = var.environment }
+
   addons = {
     vpc-cni = {
       before_nodes = true
       identity     = { service_account = "aws-node", role_arn = module.network_role.arn }
-      # Without it nothing enforces a NetworkPolicy.
-      settings = { enableNetworkPolicy = "true" }
+      settings = {
+        # Without it nothing enforces a NetworkPolicy.
+        enableNetworkPolicy = "true"
+        env                 = { ADDITIONAL_ENI_TAGS = jsonencode(local.made_tags) }
+      }
     }
     kube-proxy             = { before_nodes = true, identity = null, settings = null }
     eks-pod-identity-agent = { before_nodes = true, identity = null, settings = null }
@@ -16,7 +22,7 @@ locals {
     aws-ebs-csi-driver = {
       before_nodes = false
       identity     = { service_account = "ebs-csi-controller-sa", role_arn = module.volumes_role.arn }
-      settings     = null
+      settings     = { controller = { extraVolumeTags = local.made_tags } }
     }
     aws-efs-csi-driver = {
       before_nodes = false

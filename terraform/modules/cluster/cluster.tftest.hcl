@@ -19,6 +19,7 @@ mock_provider "aws" {
 
 variables {
   name                     = "tms-test"
+  environment              = "test"
   subnet_ids               = ["subnet-a", "subnet-b", "subnet-c"]
   node_type                = "m6i.large"
   node_zones               = 2
@@ -104,6 +105,34 @@ run "a_pod_does_not_reach_the_nodes_credentials" {
       aws_launch_template.node.metadata_options[0].http_put_response_hop_limit == 1
     )
     error_message = "IMDSv2, and one hop only."
+  }
+}
+
+run "what_the_cluster_makes_carries_its_environment" {
+  command = plan
+
+  assert {
+    condition = {
+      for specification in aws_launch_template.node.tag_specifications : specification.resource_type => specification.tags.Environment
+    } == { instance = "test", volume = "test", network-interface = "test" }
+    error_message = "Nodes, their disks and interfaces are fenced off by this tag."
+  }
+
+  assert {
+    condition = (
+      jsondecode(aws_eks_addon.on_nodes["aws-ebs-csi-driver"].configuration_values).controller.extraVolumeTags.Environment == "test" &&
+      jsondecode(jsondecode(aws_eks_addon.before_nodes["vpc-cni"].configuration_values).env.ADDITIONAL_ENI_TAGS).Environment == "test"
+    )
+    error_message = "So are the pods' volumes and network interfaces."
+  }
+}
+
+run "nobody_gets_a_shell_on_a_node_through_aws" {
+  command = plan
+
+  assert {
+    condition     = keys(aws_iam_role_policy_attachment.node) == ["AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy"]
+    error_message = "A node pulls images and joins its cluster; Session Manager would make its user root."
   }
 }
 

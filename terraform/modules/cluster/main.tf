@@ -45,7 +45,12 @@ resource "aws_eks_cluster" "this" {
     enabled = true
   }
 
-  depends_on = [aws_cloudwatch_log_group.control_plane, aws_iam_role_policy_attachment.cluster]
+  # EKS looks whether its role may use the key while it makes the cluster.
+  depends_on = [
+    aws_cloudwatch_log_group.control_plane,
+    aws_iam_role_policy_attachment.cluster,
+    aws_iam_role_policy.cluster_key,
+  ]
 }
 
 # Lets AWS know the tokens of the cluster's service accounts.

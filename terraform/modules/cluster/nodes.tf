@@ -14,7 +14,8 @@ resource "aws_iam_role" "node" {
 }
 
 resource "aws_iam_role_policy_attachment" "node" {
-  for_each = toset(["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore"])
+  # No Session Manager: a session is root on a node. `kubectl debug node/NAME` is the way in, and the audit log shows it.
+  for_each = toset(["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"])
 
   role       = aws_iam_role.node.name
   policy_arn = "arn:aws:iam::aws:policy/${each.key}"
@@ -40,9 +41,14 @@ resource "aws_launch_template" "node" {
     http_put_response_hop_limit = 1
   }
 
-  tag_specifications {
-    resource_type = "instance"
-    tags          = { Name = "${var.name}-node" }
+  # A provider's default tags are on the template and not on what is started from it.
+  dynamic "tag_specifications" {
+    for_each = ["instance", "volume", "network-interface"]
+
+    content {
+      resource_type = tag_specifications.value
+      tags          = merge(local.made_tags, { Name = "${var.name}-node" })
+    }
   }
 }
 

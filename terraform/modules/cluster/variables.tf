@@ -3,6 +3,11 @@ variable "name" {
   type        = string
 }
 
+variable "environment" {
+  description = "staging or production, as tags say it."
+  type        = string
+}
+
 variable "kubernetes_version" {
   description = "Minor version of Kubernetes; nodes and EKS's add-ons follow it."
   type        = string

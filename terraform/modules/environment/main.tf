@@ -37,6 +37,7 @@ module "cluster" {
   source = "../cluster"
 
   name                     = local.name
+  environment              = var.environment
   subnet_ids               = module.network.private_subnet_ids
   node_type                = var.node_type
   node_zones               = var.node_zones
@@ -106,6 +107,7 @@ module "addons" {
   source = "../addons"
 
   cluster_name             = module.cluster.name
+  environment              = var.environment
   region                   = local.region
   account                  = local.account
   vpc_id                   = module.network.vpc_id

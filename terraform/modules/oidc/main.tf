@@ -45,6 +45,13 @@ resource "aws_iam_role_policy" "this" {
       for statement in each.value.statements : { for key, value in statement : key => value if value != null }
     ]
   })
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.policy) <= 10240
+      error_message = "AWS takes at most 10,240 characters of a role's own policies: shorten the statements."
+    }
+  }
 }
 
 resource "aws_iam_role_policy_attachment" "this" {

@@ -10,3 +10,8 @@ output "subjects" {
     name => jsondecode(role.assume_role_policy).Statement[0].Condition
   }
 }
+
+output "policies" {
+  description = "What each role may do besides its managed policy, by name."
+  value       = { for name, policy in aws_iam_role_policy.this : name => policy.policy }
+}

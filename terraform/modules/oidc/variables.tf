@@ -16,11 +16,12 @@ variable "roles" {
     hours          = optional(number, 1)
     managed_policy = optional(string)
     statements = list(object({
-      Sid       = string
-      Effect    = string
-      Action    = list(string)
-      Resource  = list(string)
-      Condition = optional(map(map(list(string))))
+      Sid         = string
+      Effect      = string
+      Action      = list(string)
+      Resource    = optional(list(string))
+      NotResource = optional(list(string))
+      Condition   = optional(map(map(list(string))))
     }))
   }))
 
@@ -38,6 +39,17 @@ variable "roles" {
       ]
     ]))
     error_message = "A role is allowed actions by their names, without wildcards."
+  }
+
+  validation {
+    condition = alltrue(flatten([
+      for role in var.roles : [
+        for statement in role.statements :
+        statement.Effect == "Allow" ? statement.Resource != null && statement.NotResource == null
+        : (statement.Resource == null) != (statement.NotResource == null)
+      ]
+    ]))
+    error_message = "A statement names its resources; only a refusal may name all others."
   }
 
   validation {

@@ -44,6 +44,9 @@ resource "aws_datasync_location_s3" "attachments" {
   s3_config {
     bucket_access_role_arn = aws_iam_role.copy.arn
   }
+
+  # DataSync looks whether it may write while it makes the location.
+  depends_on = [aws_iam_role_policy.copy]
 }
 
 resource "aws_datasync_task" "nightly" {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,30 @@ from delivery.infrastructure.terraform import Terraform
 ROOTS = ("bootstrap", "envs/staging", "envs/production", "github")
 CHECKOV_SETTINGS = ".checkov.yaml"
 
+#: What AWS and GitHub refuse, or undo, unless something that it does not name is there
+#: first: the folder, what comes later, and what comes before it.
+ORDERS = (
+    ("modules/cluster", "aws_eks_cluster.this", "aws_iam_role_policy.cluster_key"),
+    (
+        "modules/cluster",
+        "aws_eks_addon.before_nodes",
+        "module.network_role.aws_iam_role_policy_attachment.this",
+    ),
+    (
+        "modules/cluster",
+        "aws_eks_addon.on_nodes",
+        "module.volumes_role.aws_iam_role_policy_attachment.this",
+    ),
+    (
+        "modules/storage",
+        "aws_datasync_location_s3.attachments",
+        "aws_iam_role_policy.copy",
+    ),
+)
+
 _REQUIRED_VERSION = re.compile(r'^\s*required_version = "([^"]*)"', re.M)
 _PINNED = re.compile(r'source\s+= "([^"]+)"\s+version\s+= "([^"]+)"')
+_EDGE = re.compile(r'"([^"]+)" -> "([^"]+)";')
 _SUMMARY = re.compile(r"^(?:Success|Failure)! (\d+) passed, (\d+) failed", re.M)
 
 
@@ -93,6 +115,33 @@ def check_schema(terraform: Terraform, code: Code, folder: Path) -> Iterator[str
         if answer.status != 0:
             yield f"{code.name(folder)}: {words[0]}: {answer.problem}"
             return
+
+
+def check_order(terraform: Terraform, code: Code, folder: Path) -> Iterator[str]:
+    """What could be made before what it needs, by :data:`ORDERS`."""
+    wanted = [order[1:] for order in ORDERS if order[0] == code.name(folder)]
+    if not wanted:
+        return
+    answer = terraform.run(folder, "graph")
+    if answer.status != 0:
+        yield f"{code.name(folder)}: graph: {answer.problem}"
+        return
+    needs: dict[str, set[str]] = {}
+    for later, earlier in _EDGE.findall(answer.text):
+        needs.setdefault(later, set()).add(earlier)
+    for later, earlier in wanted:
+        if earlier not in _reached(needs, later):
+            yield f"{code.name(folder)}: {later} must come after {earlier}"
+
+
+def _reached(needs: Mapping[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    open_ = [start]
+    while open_:
+        new = needs.get(open_.pop(), set()) - found
+        found |= new
+        open_ += new
+    return found
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ def run(program: Path, code: Code, bindings: Path, checkov: str) -> Verdict:
             passed = 0
             for folder in code.folders:
                 wrong = list(check.check_schema(terraform, code, folder))
+                if not wrong:
+                    wrong = list(check.check_order(terraform, code, folder))
                 # Tests of what does not fit its schema would only say so again.
                 tests = (
                     check.TestRun(0)

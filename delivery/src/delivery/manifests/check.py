@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from delivery.infrastructure.watch_objects import KINDS
 from delivery.manifests.deployed import Deployed
 from delivery.manifests.policy import policy_problems
 from delivery.manifests.schemas import schema_problems
 from delivery.pipeline.process import Runner
-from delivery.pipeline.render import render
+from delivery.pipeline.render import name_of, render
 
 COMPONENTS = ("gps_ingestion_service", "odoo_addons/tms_management")
 #: What belongs to no component, for clusters of the cloud alone.
@@ -36,6 +37,16 @@ def read_monitoring(root: Path, environment: str, runner: Runner) -> Deployed:
     :raises DeliveryError: kustomize refuses it.
     """
     return Deployed(environment, cloud=render(root / MONITORING / environment, runner))
+
+
+def foreign_kinds(deployed: Deployed) -> Iterator[str]:
+    """Objects of kinds that the watch is not made of, which its apply refuses."""
+    for item in deployed.objects:
+        if item["kind"] not in KINDS:
+            yield (
+                f"{item['kind']} {name_of(item)}: no part of a watch, which may hold "
+                f"{', '.join(sorted(KINDS))}"
+            )
 
 
 def problems(deployed: Deployed) -> Iterator[str]:

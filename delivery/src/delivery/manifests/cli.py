@@ -48,6 +48,9 @@ def judge(root: Path) -> Verdict:
             for component in check.COMPONENTS
         }
         places[check.MONITORING] = check.read_monitoring(root, environment, run)
+        watch = places[check.MONITORING]
+        about = f"{check.MONITORING} {environment}"
+        found += [f"{about}: {line}" for line in check.foreign_kinds(watch)]
         for component, deployed in places.items():
             objects += len(deployed.objects)
             about = f"{component} {environment}"

@@ -152,6 +152,27 @@ def test_the_approvers_are_in_one_file_and_have_teams() -> None:
         assert re.search(rf"\b{team}\s+= \"", code("github/teams.tf"))
 
 
+def test_the_lead_reviews_whatever_runs_with_the_rights_of_an_apply() -> None:
+    """The last line of CODEOWNERS that fits a path decides."""
+    lines = (ROOT / ".github/CODEOWNERS").read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    for path in (
+        "terraform/envs/production/main.tf",
+        "delivery/src/delivery/infrastructure/watch_objects.py",
+        "monitoring/base/kustomization.yaml",
+        "requirements/infrastructure.txt",
+        "devtools/checks/infrastructure.py",
+        "Makefile",
+        ".github/workflows/infrastructure.yml",
+    ):
+        owners = [
+            owners
+            for pattern, *owners in rules
+            if pattern == "*" or f"/{path}".startswith(pattern)
+        ]
+        assert owners[-1] == ["@tms-example/devops-lead"], path
+
+
 def test_the_required_checks_are_jobs() -> None:
     text = code("github/rulesets.tf")
     listed = re.search(r"required_checks = toset\(\[(.*?)\]\)", text, re.S)

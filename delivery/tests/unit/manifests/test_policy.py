@@ -77,6 +77,7 @@ def test_what_has_one_pod_by_design_needs_no_spread_and_no_budget() -> None:
 def test_the_watch_is_in_the_namespace_of_what_it_watches(environment: str) -> None:
     watch = check.read_monitoring(ROOT, environment, run)
     assert list(check.problems(watch)) == []
+    assert list(check.foreign_kinds(watch)) == []
     probe = next(item for item in watch.cloud if item["kind"] == "Probe")
     target = probe["spec"]["targets"]["staticConfig"]
     odoo = in_git("odoo_addons/tms_management", environment)
@@ -99,6 +100,13 @@ def test_the_watch_is_in_the_namespace_of_what_it_watches(environment: str) -> N
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     (box,) = template["spec"]["containers"]
     assert endpoint["port"] in {found["name"] for found in box["ports"]}
+
+
+def test_the_watch_holds_no_other_kinds() -> None:
+    watch = copy.deepcopy(check.read_monitoring(ROOT, "production", run))
+    watch.cloud[0]["kind"] = "ClusterRoleBinding"
+    (found,) = check.foreign_kinds(watch)
+    assert found.startswith("ClusterRoleBinding tms-dashboards: no part of a watch")
 
 
 @pytest.mark.parametrize("environment", check.ENVIRONMENTS)
