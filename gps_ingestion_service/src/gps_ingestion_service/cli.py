@@ -76,15 +76,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     decode.add_argument(
         "--utc-offset-minutes",
-        type=int,
-        default=0,
+        type=_minutes,
         metavar="N",
-        help="of the device's clock, where the format's times have no zone",
+        help="of the device's clock, for times without a zone; else as its login says",
     )
     decode.set_defaults(run=_decode)
     quarantine.add_parser(commands)
     events.add_parser(commands)
     return parser
+
+
+def _minutes(text: str) -> int:
+    minutes = int(text)
+    if not -840 <= minutes <= 840:
+        raise argparse.ArgumentTypeError("must be between -840 and 840")
+    return minutes
 
 
 def _port(text: str) -> int:
@@ -191,7 +197,8 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _decode(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.message == "-" else options.message
-    offset = timedelta(minutes=options.utc_offset_minutes)
+    minutes = options.utc_offset_minutes
+    offset = None if minutes is None else timedelta(minutes=minutes)
     status = 0
     try:
         for row in rows_of(options.protocol, text, datetime.now(UTC), offset):

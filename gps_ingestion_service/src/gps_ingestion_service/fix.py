@@ -1,7 +1,7 @@
 """The words of the domain: a fix, a refusal of one, and what became of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntFlag, StrEnum
 from typing import Any
 
@@ -25,6 +25,10 @@ class Flag(IntFlag):
 # ``mock``, Android's location ``isMock`` and, before Android 12, the longer one.
 _MOCK_NAMES = frozenset({"mock", "isMock", "is_mock", "mocked", "isFromMockProvider"})
 _TRUE = frozenset({"true", "1"})
+
+# The attribute of a fix whose time came without a zone: the minutes east of UTC at
+# which the device said that its clock runs, 0 where it said nothing.
+ANNOUNCED_OFFSET = "announced_offset_minutes"
 _FALSE = frozenset({"false", "0"})
 
 
@@ -34,9 +38,9 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     ``latitude`` and ``longitude`` are WGS 84 degrees, ``speed`` m/s, ``course``
     degrees clockwise from north in [0, 360), ``altitude`` and ``accuracy`` metres,
     ``fix_time`` an aware UTC time. ``sent_time`` is that time as the device sent it,
-    read as UTC, where it was corrected; the difference is the correction. ``flags`` is
-    what was found of it since it is stored. What a device sends and we do not model is
-    kept in ``attributes``.
+    read as UTC, where it had no zone or was corrected; the difference is the
+    correction. ``flags`` is what was found of it since it is stored. What a device
+    sends and we do not model is kept in ``attributes``.
     """
 
     fix_time: datetime
@@ -51,6 +55,19 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, Any] = {}
     sent_time: datetime | None = None
     flags: Flag = Flag(0)
+
+    def in_zone(self, utc_offset: timedelta | None) -> "Fix":
+        """The fix of a device whose clock runs in that zone; None: as the device says.
+
+        A decoder sets ``sent_time`` where a time has no zone, and nowhere else.
+        """
+        if utc_offset is None or self.sent_time is None:
+            return self
+        try:
+            return msgspec.structs.replace(self, fix_time=self.sent_time - utc_offset)
+        except OverflowError:
+            # On the first or last day of the calendar: no device is there.
+            return self
 
     @property
     def is_null_island(self) -> bool:

@@ -24,10 +24,17 @@ class TimePolicy(msgspec.Struct, frozen=True):
     max_future: timedelta
     max_age: timedelta
 
-    def judge(self, fix: Fix, received_at: datetime) -> Fix | Rejection:
+    def judge(
+        self, fix: Fix, received_at: datetime, utc_offset: timedelta | None = None
+    ) -> Fix | Rejection:
         """The fix as it is where its time is believed; corrected where the time is
-        wrong by whole turns of the GPS week; else why it is refused. ``received_at``
-        is aware UTC."""
+        wrong by whole turns of the GPS week; else why it is refused.
+
+        ``received_at`` is aware UTC; ``utc_offset`` is that of the device's clock, for
+        times without a zone, or None where only the device says it.
+        """
+        if utc_offset is not None:
+            fix = fix.in_zone(utc_offset)
         latest, earliest = received_at + self.max_future, received_at - self.max_age
         if earliest <= fix.fix_time <= latest:
             return fix

@@ -2,11 +2,12 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from support.service import GATEWAY, Service, row
+from support.service import ADMIN, GATEWAY, Service, row
 
 from gps_ingestion_service.database import Connection
 
@@ -49,6 +50,26 @@ async def test_a_query_is_one_fix_in_knots(
     assert fix["speed"] == pytest.approx(5.14444, abs=1e-5)
     assert fix["course"] == 90
     assert json.loads(fix["attributes"]) == {"batt": 76, "cell": ["404,1", "404,2"]}
+
+
+async def test_a_time_without_a_zone_is_that_of_the_devices_clock(
+    service: Service, db: Connection
+) -> None:
+    token = await service.provision("phone")
+    await service.client.put(
+        "/v1/devices/phone/clock", json={"utc_offset_minutes": 330}, headers=ADMIN
+    )
+    now = datetime.now(UTC).replace(microsecond=0)
+    local = now + timedelta(minutes=330)
+    before = now - timedelta(minutes=1)
+    for stamp in (f"{local:%Y-%m-%d %H:%M:%S}", f"{before:%Y-%m-%dT%H:%M:%SZ}"):
+        response = await ask(
+            service, id="phone", token=token_of(token), lat="1", lon="2",
+            timestamp=stamp,
+        )  # fmt: skip
+        assert response.json()["accepted"] == 1
+    kept = await db.fetch("SELECT fix_time, sent_time FROM fix ORDER BY fix_time")
+    assert [tuple(record) for record in kept] == [(before, None), (now, local)]
 
 
 async def test_a_form_is_read_like_a_query(service: Service) -> None:

@@ -92,6 +92,28 @@ async def test_the_clock_of_the_operator_comes_before_that_of_the_login(
     )
 
 
+async def test_a_refused_packet_remembers_the_zone_of_its_login(
+    trackers: Service, db: Connection
+) -> None:
+    ahead = moment() + timedelta(minutes=10)
+    packet = gt06(0x12, gt06_position(ahead + timedelta(hours=8)))
+    async with gt06_in(trackers, bytes.fromhex("36083200")) as link:
+        assert len(await link.ask(packet, 10)) == 10
+    assert await codes(db) == ["fix_time_in_future"]
+    key = await db.fetchval("SELECT id FROM quarantine")
+
+    async def shown() -> str:
+        path = f"/v1/quarantine/{key}"
+        answer = (await trackers.client.get(path, headers=ADMIN)).json()
+        return str(answer["fixes"][0]["timestamp"])
+
+    assert await shown() == f"{ahead:%Y-%m-%dT%H:%M:%SZ}"
+    await trackers.client.put(
+        f"/v1/devices/{IMEI}/clock", json={"utc_offset_minutes": 420}, headers=ADMIN
+    )
+    assert await shown() == f"{ahead + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+
+
 async def test_gt06_is_hung_up_on_where_it_cannot_be_told_that_storing_failed(
     trackers: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,17 @@ def test_osmand_times(text: str, expected: datetime) -> None:
     assert row.fix_time == expected
 
 
+def test_an_osmand_time_without_a_zone_is_kept_as_the_clock_showed_it() -> None:
+    local = osmand("lat=1&lon=2&timestamp=2026-11-23%2010:00:00")
+    assert isinstance(local, Fix)
+    assert local.sent_time == NOW
+    assert local.attributes == {"announced_offset_minutes": 0}
+    for text in ("1795428000", "2026-11-23T10:00:00Z", ""):
+        zoned = osmand(f"lat=1&lon=2&timestamp={text}")
+        assert isinstance(zoned, Fix)
+        assert (zoned.sent_time, zoned.attributes) == (None, {})
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -51,6 +51,26 @@ def test_the_time_sent_is_that_of_the_device_where_its_zone_was_corrected_too() 
     assert corrected == fix(NOW, sent_time=shown)
 
 
+@given(st.timedeltas(timedelta(hours=-14), timedelta(hours=14)))
+def test_a_time_without_a_zone_is_read_in_the_zone_of_the_clock(
+    offset: timedelta,
+) -> None:
+    shown = NOW + offset
+    for announced in (timedelta(0), timedelta(hours=8)):
+        sent = fix(shown - announced, sent_time=shown)
+        assert POLICY.judge(sent, NOW, offset) == fix(NOW, sent_time=shown)
+    zoned = fix(NOW)
+    assert POLICY.judge(zoned, NOW, offset) is zoned
+
+
+@pytest.mark.parametrize("time", [datetime.min, datetime.max])
+@pytest.mark.parametrize("hours", [-14, 14])
+def test_a_zone_leads_nobody_out_of_the_calendar(time: datetime, hours: int) -> None:
+    end = time.replace(tzinfo=UTC)
+    result = POLICY.judge(fix(end, sent_time=end), NOW, timedelta(hours=hours))
+    assert isinstance(result, Rejection)
+
+
 @pytest.mark.parametrize(
     "time",
     [

@@ -282,7 +282,7 @@ def test_gt06_reads_the_position_of_every_packet_that_has_one(
     assert row.longitude == pytest.approx(longitude, abs=1e-6)
     assert row.speed == pytest.approx(speed_kmh / 3.6)
     assert row.course == course % 360
-    assert row.attributes == {"satellites": 9}
+    assert row.attributes == {"announced_offset_minutes": 0, "satellites": 9}
 
 
 def test_gt06_times_are_those_of_the_devices_clock() -> None:
@@ -291,8 +291,10 @@ def test_gt06_times_are_those_of_the_devices_clock() -> None:
     context = Context(received_at=NOW, utc_offset=timedelta(hours=8))
     (packet,) = packets(GT06, data, context)
     assert isinstance(packet, Report) and isinstance(packet.rows[0], Fix)
-    assert packet.rows[0].fix_time == NOW
-    assert packet.rows[0].attributes["cell_id"] == 0x1FB8
+    row = packet.rows[0]
+    assert (row.fix_time, row.sent_time) == (NOW, local)
+    assert row.attributes["announced_offset_minutes"] == 480
+    assert row.attributes["cell_id"] == 0x1FB8
 
 
 @pytest.mark.parametrize(
@@ -318,6 +320,7 @@ def test_the_zone_of_a_login_counts_for_what_follows_it() -> None:
 def test_gt06_reads_what_surrounds_a_position() -> None:
     content = gt06_position(NOW) + GT06_CELL + bytes.fromhex("01000100001234")
     assert fix(GT06, gt06(0x22, content)).attributes == {
+        "announced_offset_minutes": 0,
         "satellites": 9,
         "operator": 46000,
         "area_code": 0x287D,

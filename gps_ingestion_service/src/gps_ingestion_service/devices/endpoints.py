@@ -95,6 +95,8 @@ async def issue_signing_secret(
 async def set_clock(
     device_id: DeviceId, clock: DeviceClock, state: StateDep
 ) -> DeviceView:
-    """Say in which zone the device's clock runs; fixes received from now on count. It
-    has no version, because it is the tracker's own and not its owner's."""
+    """Say in which zone the device's clock runs. It counts for times without a zone
+    (GT06, `yyyy-MM-dd HH:mm:ss` of OsmAnd) that come from now on, and for what is
+    replayed from quarantine; others are as they are. It has no version, because it is
+    the tracker's own and not its owner's."""
     return view(await state.provisioning.set_clock(device_id, clock.utc_offset_minutes))

@@ -1,7 +1,7 @@
 """SQL of the devices."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -28,6 +28,12 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     utc_offset_minutes: int | None = None
     signing_salt: bytes | None = None
     only_on_trip: bool = False
+
+    @property
+    def utc_offset(self) -> timedelta | None:
+        """The zone of its clock as an operator set it."""
+        minutes = self.utc_offset_minutes
+        return None if minutes is None else timedelta(minutes=minutes)
 
 
 class DeviceRow(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ class DeviceSpec(BaseModel):
 
 
 class DeviceClock(BaseModel):
-    """The zone of a device's clock, for formats whose times have none."""
+    """The zone of a device's clock, for times that come without one."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

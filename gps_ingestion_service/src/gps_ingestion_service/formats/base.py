@@ -13,7 +13,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One HTTP request as it came: raw query string, body and content type.
 
     ``user`` and ``device`` are the headers ``X-Limit-U`` and ``X-Limit-D``, by which
-    OwnTracks names its sender.
+    OwnTracks names its sender. In quarantine, the frame of a tracker is a body, and
+    ``utc_offset_minutes`` what the login before it said of the device's clock.
     """
 
     query: str = ""
@@ -21,6 +22,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_type: str = ""
     user: str = ""
     device: str = ""
+    utc_offset_minutes: int = 0
 
 
 class Decoded(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,30 +18,34 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")
 
 
 def rows_of(
-    protocol: str, text: str, now: datetime, utc_offset: timedelta
+    protocol: str, text: str, now: datetime, utc_offset: timedelta | None
 ) -> Iterator[Row]:
     """The rows of a captured message.
 
     Args:
         protocol: one of :data:`PROTOCOLS`.
         text: hexadecimal; for a format over HTTP also the query string, URL or body.
-        utc_offset: of the device's clock, for formats whose times have no zone.
+        utc_offset: of the device's clock, for times without a zone; None: as a login
+            among the frames says, else UTC.
 
     Raises:
         DecodeError: the message must be refused. Rows before it were given out.
     """
+    for row in _rows(protocol, text, now):
+        yield row.in_zone(utc_offset) if isinstance(row, Fix) else row
+
+
+def _rows(protocol: str, text: str, now: datetime) -> Iterator[Row]:
     if protocol in TRACKER_FORMATS:
-        return _tracker_rows(protocol, _bytes(text), now, utc_offset)
+        return _tracker_rows(protocol, _bytes(text), now)
     if _HEX.fullmatch(text.strip()):
         text = _bytes(text).decode("utf-8", "surrogateescape")
     message = _message(text)
     return iter(HTTP_FORMATS[protocol].decode(message, now, _MAX_ROWS).rows)
 
 
-def _tracker_rows(
-    protocol: str, data: bytes, now: datetime, utc_offset: timedelta
-) -> Iterator[Row]:
-    context = Context(received_at=now, utc_offset=utc_offset)
+def _tracker_rows(protocol: str, data: bytes, now: datetime) -> Iterator[Row]:
+    context = Context(received_at=now)
     device_id = None
     for packet in packets(TRACKER_FORMATS[protocol], data, context):
         if isinstance(packet, Login):

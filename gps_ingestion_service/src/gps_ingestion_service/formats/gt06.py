@@ -3,7 +3,8 @@
 Source: Concox's "GPS Tracker Communication Protocol" for GT06, GT06N and CRX. Packets
 lie between ``7878`` (or ``7979``, with a longer length) and ``0D0A`` and carry a serial
 number that the answer repeats. Times have no zone: they are those of the device's
-clock. Speed is in km/h, coordinates are in 1/1,800,000 degree.
+clock, whose zone an operator knows, else its login says, else it is UTC. Speed is in
+km/h, coordinates are in 1/1,800,000 degree.
 
 The documents ask for an answer to logins, heartbeats and alarms only. Positions are
 answered too, after they are stored; devices that expect none ignore it. A device cannot
@@ -14,7 +15,7 @@ send.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gps_ingestion_service.fix import Fix, Row
+from gps_ingestion_service.fix import ANNOUNCED_OFFSET, Fix, Row
 from gps_ingestion_service.formats import fields
 from gps_ingestion_service.formats.binary import Cursor, FrameError, crc16_x25
 from gps_ingestion_service.formats.fields import FieldError
@@ -152,7 +153,10 @@ def _row(kind: int, cursor: Cursor, utc_offset: timedelta) -> Row:
     speed_kmh = cursor.unsigned(1)
     flags = cursor.unsigned(2)
     course = flags & 0x3FF
-    attributes: dict[str, Any] = {"satellites": satellites}
+    attributes: dict[str, Any] = {
+        ANNOUNCED_OFFSET: utc_offset // timedelta(minutes=1),
+        "satellites": satellites,
+    }
     if not flags & 1 << 12:
         attributes["valid"] = False
     _read_rest(kind, cursor, attributes)
@@ -160,7 +164,7 @@ def _row(kind: int, cursor: Cursor, utc_offset: timedelta) -> Row:
         local = _time(clock)
         return Fix(
             fix_time=local - utc_offset,
-            sent_time=local if utc_offset else None,
+            sent_time=local,
             latitude=fields.latitude(latitude if flags & 1 << 10 else -latitude),
             longitude=fields.longitude(-longitude if flags & 1 << 11 else longitude),
             speed=speed_kmh * fields.MPS_PER_KMH,

@@ -1,14 +1,15 @@
 """OsmAnd and Traccar Client up to 8: one fix in a query string or a form.
 
 Source: the parameters that Traccar documents for its OsmAnd protocol. Speed comes in
-knots; a time without a zone is UTC; without a time, the fix is of now; without a
-position, the message is a keep-alive.
+knots; a time without a zone is that of the device's clock, which is UTC unless an
+operator says otherwise; without a time, the fix is of now; without a position, the
+message is a keep-alive.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
-from gps_ingestion_service.fix import Fix
+from gps_ingestion_service.fix import ANNOUNCED_OFFSET, Fix
 from gps_ingestion_service.formats import fields
 from gps_ingestion_service.formats.base import (
     Decoded,
@@ -76,11 +77,16 @@ def _fix(
     device_id: str,
 ) -> Fix:
     knots = fields.unless_negative(_number(parameters, "speed"))
+    time, has_zone = _time(first(parameters, "timestamp"), received_at)
+    attributes = _attributes(parameters)
+    if not has_zone:
+        attributes[ANNOUNCED_OFFSET] = 0
     return Fix(
         device_id=device_id,
         latitude=position[0],
         longitude=position[1],
-        fix_time=_time(first(parameters, "timestamp"), received_at),
+        fix_time=time,
+        sent_time=None if has_zone else time,
         speed=fields.speed(
             knots * fields.MPS_PER_KNOT if isinstance(knots, float) else None
         ),
@@ -92,7 +98,7 @@ def _fix(
         accuracy=fields.accuracy(
             fields.unless_negative(_number(parameters, "accuracy"))
         ),
-        attributes=fields.attributes(_attributes(parameters)),
+        attributes=fields.attributes(attributes),
     )
 
 
@@ -101,18 +107,20 @@ def _number(parameters: Parameters, *names: str) -> float | None:
     return None if text is None else fields.parse_number(text, names[0])
 
 
-def _time(text: str | None, received_at: datetime) -> datetime:
+def _time(text: str | None, received_at: datetime) -> tuple[datetime, bool]:
+    """The time, and whether it came with a zone; if not, it is read as UTC."""
     if text is None:
-        return received_at
+        return received_at, True
     try:
-        return fields.epoch(fields.parse_number(text, "timestamp"))
+        return fields.epoch(fields.parse_number(text, "timestamp")), True
     except FieldError as error:
         if error.rejection.code != "invalid_type":
             raise
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        local = datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
     except ValueError:
-        return fields.timestamp(text)
+        return fields.timestamp(text), True
+    return local.replace(tzinfo=UTC), False
 
 
 def _attributes(parameters: Parameters) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from gps_ingestion_service.formats.binary import FrameError
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What a frame's meaning depends on.
 
-    ``utc_offset`` is that of the device's clock, for formats whose times have no zone.
+    ``utc_offset`` is what the device's login said of its clock, for formats whose times
+    have no zone.
     """
 
     received_at: datetime

@@ -75,7 +75,9 @@ class PositionView(BaseModel):
     timestamp: datetime
     sent_timestamp: Annotated[
         datetime | None,
-        Field(description="as the device sent it, where that was corrected"),
+        Field(
+            description="as the device sent it, where that had no zone or was corrected"
+        ),
     ]
     received_at: datetime
     latitude: float

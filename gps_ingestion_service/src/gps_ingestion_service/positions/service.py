@@ -3,7 +3,7 @@ what became of it at commit."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from gps_ingestion_service.database import Database
@@ -17,6 +17,8 @@ from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.time_policy import TimePolicy
 from gps_ingestion_service.trips import intervals
 
+# More than the zone of a clock can move a fix by.
+_ZONES = timedelta(days=2)
 # No device id looks like this.
 GATEWAY = "@gateway"
 
@@ -177,7 +179,7 @@ class Ingestion:
         for (index, entry), status in zip(entries.items(), statuses, strict=True):
             remarks: Sequence[Remark] = ()
             if status is Status.ACCEPTED:
-                remarks = _remarks(rows[index], entry)
+                remarks = _remarks(entry)
             verdicts[index] = _verdict(index, status, remarks)
             for remark in remarks:
                 self._metrics.flagged.labels(remark.code).inc()
@@ -216,7 +218,7 @@ class Ingestion:
         device = sender.identify(row)
         if isinstance(device, Rejection):
             return device
-        judged = self._time_policy.judge(row, received_at)
+        judged = self._time_policy.judge(row, received_at, device.utc_offset)
         if isinstance(judged, Rejection):
             return judged
         flags = Flag.MOCK_LOCATION if judged.is_mock else Flag(0)
@@ -252,14 +254,15 @@ def _withheld(index: int) -> Verdict:
     )
 
 
-def _remarks(row: Row, entry: Entry) -> Sequence[Remark]:
+def _remarks(entry: Entry) -> Sequence[Remark]:
     """What there is to say of a fix that is stored nevertheless."""
     found = []
     if Flag.MOCK_LOCATION in entry.flags:
         found.append(_MOCK)
     if Flag.NO_LOCK in entry.flags:
         found.append(_NO_LOCK)
-    if entry.fix is not row:
+    sent = entry.fix.sent_time
+    if sent is not None and abs(entry.fix.fix_time - sent) > _ZONES:
         found.append(
             Remark(
                 "week_rollover",

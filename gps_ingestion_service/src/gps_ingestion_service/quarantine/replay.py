@@ -8,7 +8,7 @@ import msgspec
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.errors import ServiceError
-from gps_ingestion_service.fix import Row, Status, Verdict
+from gps_ingestion_service.fix import Fix, Row, Status, Verdict
 from gps_ingestion_service.formats import (
     HTTP_FORMATS,
     TRACKER_FORMATS,
@@ -71,33 +71,28 @@ class Replay:
                 raise _unknown(key)
 
     def decode(self, kept: Kept, message: Message) -> list[Row]:
-        """What the message decodes to now.
+        """What the message decodes to now, its times in the zone that the device's
+        clock has now.
 
         Raises:
             DecodeError: it is still refused.
         """
+        device = self._registry.device(kept.device_id or "")
+        offset = None if device is None else device.utc_offset
+        return [
+            row.in_zone(offset) if isinstance(row, Fix) else row
+            for row in self._rows(kept, message)
+        ]
+
+    def _rows(self, kept: Kept, message: Message) -> list[Row]:
         http = HTTP_FORMATS.get(kept.protocol)
         if http is not None:
             decoded = http.decode(message, kept.first_seen, self._max_rows)
             return [named(row, kept.device_id) for row in decoded.rows]
-        packet = self._packet(kept, message.body)
+        packet = _packet(kept, message)
         if isinstance(packet, Login | Notice):
             return []
         return [named(row, packet.device_id or kept.device_id) for row in packet.rows]
-
-    def _packet(self, kept: Kept, frame: bytes) -> Packet:
-        tracker = TRACKER_FORMATS[kept.protocol]
-        device = self._registry.device(kept.device_id or "")
-        minutes = device.utc_offset_minutes if device else None
-        context = Context(
-            received_at=kept.first_seen, utc_offset=timedelta(minutes=minutes or 0)
-        )
-        if kept.transport == "udp" and tracker.decode_datagram is not None:
-            return tracker.decode_datagram(frame, context)
-        length = tracker.frame_length(frame)
-        if length != len(frame):
-            raise DecodeError("invalid_frame", "these bytes are not one whole frame")
-        return tracker.decode(frame, context)
 
     async def replay(self, key: int) -> Replayed:
         """Take the message again; it goes when nothing of it is refused.
@@ -142,6 +137,21 @@ class Replay:
             reason=reason,
             verdicts=list(verdicts),
         )
+
+
+def _packet(kept: Kept, message: Message) -> Packet:
+    tracker = TRACKER_FORMATS[kept.protocol]
+    frame = message.body
+    context = Context(
+        received_at=kept.first_seen,
+        utc_offset=timedelta(minutes=message.utc_offset_minutes),
+    )
+    if kept.transport == "udp" and tracker.decode_datagram is not None:
+        return tracker.decode_datagram(frame, context)
+    length = tracker.frame_length(frame)
+    if length != len(frame):
+        raise DecodeError("invalid_frame", "these bytes are not one whole frame")
+    return tracker.decode(frame, context)
 
 
 def _unknown(key: int) -> ServiceError:

@@ -18,7 +18,6 @@ from gps_ingestion_service.trackers.intake import (
     UNKNOWN_DEVICE,
     Frame,
     Intake,
-    context_of,
     now,
 )
 
@@ -61,7 +60,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
-        self._announced: timedelta | None = None
+        self._announced = timedelta(0)
         self._stop_reason: str | None = None
         self._read: asyncio.Future[bytes] | None = None
         self.device_id: str | None = None
@@ -97,7 +96,7 @@ class Connection:
         if not self._tracker.can_refuse and not await self._intake.can_store():
             raise HangUp("unavailable")
         self.device_id = packet.device_id
-        self._announced = packet.utc_offset
+        self._announced = packet.utc_offset or timedelta(0)
         await self._send(packet.accepted)
 
     async def converse(self) -> None:
@@ -139,9 +138,8 @@ class Connection:
 
     async def _decode(self, frame: Frame, device: Device | None) -> Packet | None:
         """The packet of a frame, or None for one that is refused and dealt with."""
-        context = context_of(device, self._announced, frame.received_at)
         try:
-            return self._tracker.decode(frame.data, context)
+            return self._tracker.decode(frame.data, frame.context)
         except FrameError as error:
             trusted = device is not None
             kept = await self._intake.refuse(
@@ -164,7 +162,7 @@ class Connection:
                     self._tracker, bytes(self._buffer[:_HEADER_BYTES]), max_bytes
                 )
             except FrameError as error:
-                garbage = Frame(self._tracker, "tcp", bytes(self._buffer), now())
+                garbage = self._frame(bytes(self._buffer))
                 await self._intake.refuse(
                     garbage, error, self.device_id, trusted=self.device_id is not None
                 )
@@ -172,12 +170,15 @@ class Connection:
             if length is not None and length <= len(self._buffer):
                 data = bytes(self._buffer[:length])
                 del self._buffer[:length]
-                return Frame(self._tracker, "tcp", data, now())
+                return self._frame(data)
             if self._buffer and deadline is None:
                 deadline = loop.time() + self._patience.frame_s
             await self._receive(
                 self._patience.idle_s if deadline is None else deadline - loop.time()
             )
+
+    def _frame(self, data: bytes) -> Frame:
+        return Frame(self._tracker, "tcp", data, now(), self._announced)
 
     async def _receive(self, patience_s: float) -> None:
         if self._stop_reason is not None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import structlog
 
 from gps_ingestion_service.formats import FrameError, TrackerFormat
-from gps_ingestion_service.formats.tracker import Context, Notice, Report
+from gps_ingestion_service.formats.tracker import Notice, Report
 from gps_ingestion_service.trackers.intake import UNKNOWN_DEVICE, Frame, Intake, now
 
 _MAX_IN_HAND = 2000
@@ -75,7 +75,7 @@ class DatagramListener(asyncio.DatagramProtocol):
         if decode is None or not self._intake.is_ready:
             return b""
         try:
-            packet = decode(frame.data, Context(received_at=frame.received_at))
+            packet = decode(frame.data, frame.context)
         except FrameError as error:
             await self._intake.refuse(frame, error, None, trusted=False)
             return b""

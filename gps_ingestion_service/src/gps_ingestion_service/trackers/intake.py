@@ -23,12 +23,21 @@ UNKNOWN_DEVICE = DecodeError(
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """Bytes of one frame or datagram, and how they came."""
+    """Bytes of one frame or datagram, and how they came.
+
+    ``announced`` is the zone of the device's clock as its login said it.
+    """
 
     tracker: TrackerFormat
     transport: str
     data: bytes
     received_at: datetime
+    announced: timedelta = timedelta(0)
+
+    @property
+    def context(self) -> Context:
+        """What the frame's meaning depends on."""
+        return Context(received_at=self.received_at, utc_offset=self.announced)
 
     def refused(
         self, error: DecodeError, device_id: str | None, *, trusted: bool
@@ -42,7 +51,10 @@ class Frame(msgspec.Struct, frozen=True):
             device_id=device_id if known else None,
             code=error.code,
             reason=error.message,
-            message=Message(body=self.data),
+            message=Message(
+                body=self.data,
+                utc_offset_minutes=self.announced // timedelta(minutes=1),
+            ),
             received_at=self.received_at,
         )
 
@@ -126,19 +138,6 @@ class Intake:
         self._metrics.tracker_frames.labels(
             frame.tracker.name, frame.transport, outcome
         ).inc()
-
-
-def context_of(
-    device: Device | None, announced: timedelta | None, received_at: datetime
-) -> Context:
-    """What a frame of the device means now.
-
-    The zone that an operator set comes before the one that the device announces.
-    """
-    offset = announced or timedelta(0)
-    if device is not None and device.utc_offset_minutes is not None:
-        offset = timedelta(minutes=device.utc_offset_minutes)
-    return Context(received_at=received_at, utc_offset=offset)
 
 
 def now() -> datetime:
