@@ -63,8 +63,8 @@ from gps_ingestion_service.trips.progress import Pace
 from gps_ingestion_service.trips.service import Trips
 
 _RESTART_S = 5.0
-# Positions that wait for one open map before it counts as too slow.
-_LIVE_QUEUE = 10_000
+# So long an open map may take nothing before its place is given to another.
+_LIVE_PATIENCE_S = 60.0
 
 # The history belongs to the positions but lies under the devices' path.
 _ROUTERS = (
@@ -127,7 +127,7 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         trips=Trips(
             database, Pace(settings.trip_detour_factor, settings.trip_speed_kmh / 3.6)
         ),
-        live=Feed(database, metrics, settings.live_max_clients, _LIVE_QUEUE),
+        live=Feed(database, metrics, settings.live_max_clients, _LIVE_PATIENCE_S),
         quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
         listeners=Listeners(settings, intake, metrics),

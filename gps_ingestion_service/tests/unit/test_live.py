@@ -39,7 +39,7 @@ class Stream:
                 name, _, value = line.partition(": ")
                 event[name] = value
                 if not line and "data" in event:
-                    self.last_id = event["id"]
+                    self.last_id = event.get("id", self.last_id)
                     assert event["event"] == "position"
                     position: dict[str, Any] = json.loads(event["data"])
                     return position
@@ -103,11 +103,10 @@ async def test_every_position_comes_first_and_then_each_that_moves(
 
 
 async def test_what_moved_during_a_break_comes_after_it_and_the_rest_does_not(
-    live: tuple[Service, str], db: Connection
+    live: tuple[Service, str],
 ) -> None:
     service, url = live
     await send(service, "two", 2)
-    await db.execute("UPDATE last_position SET received_at = now() - interval '1 hour'")
     async with opened(url) as stream:
         await stream.until(2)
     await send(service, "one", 1)
@@ -129,9 +128,99 @@ async def test_a_fix_that_comes_late_moves_nothing(live: tuple[Service, str]) ->
             assert latitude != 9
 
 
+async def move_unseen(db: Connection, device: str, latitude: float) -> None:
+    """What the service does in one transaction, which the caller has yet to commit; the
+    fix was received an hour ago by a replica's clock."""
+    await db.execute(
+        """
+        INSERT INTO last_position AS last (
+            device, fix_time, received_at, latitude, longitude
+        )
+        SELECT id, now(), now() - interval '1 hour', $2, 0 FROM device
+        WHERE device_id = $1
+        ON CONFLICT (device) DO UPDATE SET
+            fix_time = excluded.fix_time, received_at = excluded.received_at,
+            latitude = excluded.latitude, moved_in = excluded.moved_in
+        """,
+        device,
+        latitude,
+    )
+
+
+async def test_a_commit_that_took_long_is_told_when_it_can_be_seen(
+    live: tuple[Service, str], db: Connection
+) -> None:
+    service, url = live
+    await send(service, "two", 2)
+    async with opened(url) as stream:
+        await stream.until(2)
+        async with db.transaction():
+            await move_unseen(db, "one", 1)
+            # Later ones are told meanwhile.
+            await send(service, "two", 3)
+            await stream.until(3)
+        assert (await stream.until(1))["device_id"] == "one"
+
+
+async def test_a_commit_that_took_long_is_told_to_who_resumes_after_a_later_one(
+    live: tuple[Service, str], db: Connection
+) -> None:
+    service, url = live
+    await send(service, "two", 2)
+    async with db.transaction():
+        await move_unseen(db, "one", 1)
+        async with opened(url) as stream:
+            await stream.until(2)
+            await send(service, "two", 3)
+            await stream.until(3)
+    async with opened(url, stream.last_id) as stream:
+        assert (await stream.until(1))["device_id"] == "one"
+
+
+async def test_who_leaves_before_all_is_told_hears_the_rest_later(
+    service: Service,
+) -> None:
+    await service.provision("one", "MH1")
+    await service.provision("two", "MH2")
+    await send(service, "one", 1)
+    await send(service, "two", 2)
+    async with aclosing(service.state.live.subscribe(None)) as events:
+        assert (await anext(events)).id is None
+        assert (await anext(events)).id is not None
+
+
+async def test_an_id_of_another_database_is_told_every_position(
+    live: tuple[Service, str],
+) -> None:
+    service, url = live
+    await send(service, "one", 1)
+    async with opened(url, str(2**62)) as stream:
+        await stream.until(1)
+        assert int(stream.last_id) < 2**62
+
+
+async def test_an_id_of_an_earlier_release_is_told_every_position(
+    live: tuple[Service, str],
+) -> None:
+    service, url = live
+    await send(service, "one", 1)
+    async with opened(url, "2026-11-23T10:00:00.123456+00:00") as stream:
+        await stream.until(1)
+
+
+@asynccontextmanager
+async def running(service: Service, patience_s: float = 60) -> AsyncIterator[Feed]:
+    """A feed of the test's own."""
+    state = service.state
+    feed = Feed(state.database, state.metrics, max_clients=5, patience_s=patience_s)
+    task = asyncio.create_task(feed.run())
+    yield feed
+    task.cancel()
+
+
 async def test_what_moves_before_the_first_look_is_told(service: Service) -> None:
     state = service.state
-    feed = Feed(state.database, state.metrics, max_clients=5, queue_size=10)
+    feed = Feed(state.database, state.metrics, max_clients=5, patience_s=60)
     await service.provision("one", "MH1")
     await service.provision("two", "MH2")
     await send(service, "one", 1)
@@ -145,6 +234,57 @@ async def test_what_moves_before_the_first_look_is_told(service: Service) -> Non
         task.cancel()
 
 
+async def test_the_first_map_of_a_large_fleet_gets_all_that_moves(
+    service: Service, db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_S", 0.02)
+    fleet = 12_000
+    await db.execute(
+        """
+        INSERT INTO device (device_id, vehicle_identifier, enabled, version)
+        SELECT i, i, true, 1 FROM generate_series(1, $1) AS i
+        """,
+        fleet,
+    )
+    await db.execute("""
+        INSERT INTO last_position (device, fix_time, received_at, latitude, longitude)
+        SELECT id, now(), now(), 1, 2 FROM device
+        """)
+    async with running(service) as feed, aclosing(feed.subscribe(None)) as events:
+        for _ in range(fleet):
+            await anext(events)
+        await db.execute(
+            "UPDATE last_position SET fix_time = now(), moved_in = pg_current_xact_id()"
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            moved = {(await anext(events)).position.device_id for _ in range(fleet)}
+    assert len(moved) == fleet
+    assert "gps_live_clients_dropped_total 0.0" in await service.metrics()
+
+
+async def test_who_is_slow_is_told_the_newest_of_each_vehicle_only(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_S", 0.02)
+    await service.provision("one", "MH1")
+    await service.provision("two", "MH2")
+    await send(service, "one", 1)
+    async with running(service) as feed, aclosing(feed.subscribe(None)) as slow:
+        await anext(slow)
+        async with aclosing(feed.subscribe(None)) as quick:
+            for latitude in (2, 3, 4):
+                await send(service, "one", latitude)
+                async with asyncio.timeout(PATIENCE_S):
+                    while (await anext(quick)).position.fix.latitude != latitude:
+                        pass
+        await send(service, "two", 5)
+        async with asyncio.timeout(PATIENCE_S):
+            told = [(await anext(slow)).position.fix.latitude]
+            while told[-1] != 5:
+                told.append((await anext(slow)).position.fix.latitude)
+    assert told == [4, 5]
+
+
 async def test_a_stop_ends_the_stream(live: tuple[Service, str]) -> None:
     service, url = live
     await send(service, "one", 1)
@@ -154,25 +294,22 @@ async def test_a_stop_ends_the_stream(live: tuple[Service, str]) -> None:
         await stream.ends()
 
 
-async def test_who_does_not_keep_up_is_let_go(
+async def test_who_takes_nothing_is_let_go(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.02)
-    state = service.state
-    feed = Feed(state.database, state.metrics, max_clients=5, queue_size=1)
-    task = asyncio.create_task(feed.run())
     await service.provision("one", "MH1")
     await send(service, "one", 1)
-    events = feed.subscribe(None)
-    assert (await anext(events)).position.device_id == "one"
+    async with running(service, patience_s=0) as feed:
+        events = feed.subscribe(None)
+        assert (await anext(events)).position.device_id == "one"
 
-    async def dropped() -> bool:
-        await send(service, "one", 2)
-        return "gps_live_clients_dropped_total 1.0" in await service.metrics()
+        async def dropped() -> bool:
+            page = await service.metrics()
+            return "gps_live_clients_dropped_total 1.0" in page
 
-    await eventually(dropped, "the subscriber is dropped")
-    assert [event async for event in events] == []
-    task.cancel()
+        await eventually(dropped, "the subscriber is dropped")
+        assert [event async for event in events] == []
 
 
 async def test_the_feed_waits_for_a_database_that_is_away(
@@ -195,7 +332,7 @@ async def test_the_feed_waits_for_a_database_that_is_away(
         assert (await stream.until(2))["device_id"] == "one"
 
 
-@pytest.mark.parametrize("wrong", ["x", "2026-11-23T10:00:00", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize("wrong", ["x", "-1", "0", "9" * 20, "1.5"])
 async def test_an_id_that_no_event_had_is_422(service: Service, wrong: str) -> None:
     headers = ADMIN | {"Last-Event-ID": wrong}
     response = await service.client.get("/v1/positions/live", headers=headers)

@@ -1,6 +1,9 @@
-"""SQL of the live feed."""
+"""SQL of the live feed.
 
-from datetime import datetime
+It goes by transactions, because no clock tells when a commit becomes visible. A horizon
+is the oldest transaction that had not ended when somebody looked: whatever was not
+visible then was written by it or by a later one.
+"""
 
 import msgspec
 
@@ -10,33 +13,32 @@ from gps_ingestion_service.positions.repository import StoredPosition, position
 _MOVED = """
 SELECT device.device_id, device.vehicle_identifier AS mounted_in, last_position.*
 FROM last_position JOIN device ON device.id = last_position.device
-WHERE $1::timestamptz IS NULL OR last_position.received_at >= $1
-ORDER BY last_position.received_at, device.device_id
+WHERE $1::xid8 IS NULL OR last_position.moved_in >= $1
+ORDER BY last_position.moved_in, device.device_id
 """
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """Positions that came since a time, and the database's clock before it was read."""
+    """Positions, and the horizon from before they were read."""
 
     positions: list[StoredPosition]
-    now: datetime
+    horizon: int
 
 
-async def moved(connection: Executor, since: datetime | None) -> Moved:
-    """The newest position of each device that was received at ``since`` or later;
-    None: of every device."""
-    now = await clock(connection)
+async def moved(connection: Executor, since: int | None) -> Moved:
+    """The newest position of each device that moved at that horizon or later; None: of
+    every device, and so for a horizon that this database has not reached: its data came
+    from elsewhere since."""
+    horizon: int = await connection.fetchval(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())"
+    )
+    if since is not None and since > horizon:
+        since = None
     records = await connection.fetch(_MOVED, since)
     return Moved(
         [
             position(record, record["device_id"], record["mounted_in"])
             for record in records
         ],
-        now,
+        horizon,
     )
-
-
-async def clock(connection: Executor) -> datetime:
-    """The database's clock."""
-    now: datetime = await connection.fetchval("SELECT now()")
-    return now

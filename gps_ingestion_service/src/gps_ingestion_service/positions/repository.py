@@ -55,7 +55,8 @@ WITH incoming AS MATERIALIZED (
         speed = excluded.speed, course = excluded.course,
         altitude = excluded.altitude, accuracy = excluded.accuracy,
         attributes = excluded.attributes, sent_time = excluded.sent_time,
-        flags = excluded.flags, vehicle_identifier = excluded.vehicle_identifier
+        flags = excluded.flags, vehicle_identifier = excluded.vehicle_identifier,
+        moved_in = excluded.moved_in
     WHERE excluded.fix_time > last.fix_time
     RETURNING last.*
 ), queued AS (
