@@ -104,6 +104,7 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         settings.quarantine_device_bytes,
         settings.quarantine_max_bytes,
         settings.quarantine_days,
+        settings.retention_days,
     )
     quarantine = Quarantine(database, registry, metrics, bounds)
     signing = SigningKeys(settings.signing_key, settings.signing_key_previous)

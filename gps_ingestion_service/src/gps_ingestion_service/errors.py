@@ -60,6 +60,20 @@ class QueueFull(ServiceError):
         )
 
 
+class QuarantineFull(ServiceError):
+    """What is refused of this sender can no longer be kept for it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "quarantine_full",
+            "what was refused of this sender takes all the room there is for it in "
+            "quarantine; keep the data and send it again once that was replayed or "
+            "discarded",
+            retry_after_s=60,
+        )
+
+
 class NotReady(ServiceError):
     """The service runs but has not loaded what it needs to answer."""
 

@@ -9,6 +9,7 @@ from support.listening import (
     codes,
     concox,
     ended,
+    listening,
     stored,
     without_commits,
     without_quarantine,
@@ -121,6 +122,24 @@ async def test_gt06_is_hung_up_on_where_it_cannot_be_told_that_storing_failed(
         without_commits(trackers, monkeypatch)
         assert await link.ask(gt06(0x12, gt06_position(moment())), 10) == b""
     await ended(trackers, "unavailable", "gt06")
+
+
+async def test_gt06_is_hung_up_on_where_a_refused_packet_has_no_room(
+    migrated_url: str, db: Connection
+) -> None:
+    async with (
+        listening(migrated_url, quarantine_device_bytes=4096) as service,
+        gt06_in(service) as link,
+    ):
+        answers = []
+        for hours in range(1, 12):
+            ahead = gt06(0x12, gt06_position(moment() + timedelta(hours=hours)))
+            answers.append(await link.ask(ahead, 10))
+            if not answers[-1]:
+                break
+        assert answers[-1] == b""
+        assert len(await codes(db)) == len(answers) - 1
+        await ended(service, "unavailable", "gt06")
 
 
 async def test_gt06_is_not_let_in_while_the_database_is_away(

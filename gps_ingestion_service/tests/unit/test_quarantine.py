@@ -24,7 +24,7 @@ from support.trackers import frame, gt06, gt06_position, login, recent
 from gps_ingestion_service.cli import main
 from gps_ingestion_service.database import Connection, Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
-from gps_ingestion_service.errors import StorageUnavailable
+from gps_ingestion_service.errors import QuarantineFull, StorageUnavailable
 from gps_ingestion_service.formats import HTTP_FORMATS, Message
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions.intake import Received, without_token
@@ -54,8 +54,8 @@ async def kept(service: Service, **params: Any) -> list[dict[str, Any]]:
     return messages
 
 
-async def hold(service: Service, body: bytes, **values: Any) -> int:
-    """Put a message into quarantine and return its id."""
+def refused(body: bytes, **values: Any) -> Refused:
+    """A message that could not be taken."""
     item: dict[str, Any] = {
         "allowance": "one",
         "protocol": "teltonika",
@@ -66,7 +66,12 @@ async def hold(service: Service, body: bytes, **values: Any) -> int:
         "received_at": datetime.now(UTC),
         **values,
     }
-    await service.state.quarantine.keep([Refused(message=Message(body=body), **item)])
+    return Refused(message=Message(body=body), **item)
+
+
+async def hold(service: Service, body: bytes, **values: Any) -> int:
+    """Put a message into quarantine and return its id."""
+    await service.state.quarantine.keep([refused(body, **values)])
     return int((await kept(service))[-1]["id"])
 
 
@@ -265,6 +270,75 @@ async def test_a_sender_pushes_out_its_own_messages_only(small: Service) -> None
     assert len(messages) == 5
     newest = (await call(small, "GET", f"/{messages[-1]['id']}")).json()
     assert newest["hex"] == "09" * 500
+
+
+async def bad_fix(service: Service, token: dict[str, str], number: int) -> int:
+    """The answer to a phone whose fix is of no place."""
+    query = {"id": "phone", "lat": "95", "lon": str(number)}
+    response = await service.client.get("/v1/osmand", params=query, headers=token)
+    return response.status_code
+
+
+async def test_what_a_sender_was_told_to_forget_is_never_pushed_out(
+    small: Service,
+) -> None:
+    token = await small.provision("phone")
+    await small.post([row(latitude=99)], token)
+    answers = [await bad_fix(small, token, number) for number in range(12)]
+    taken = answers.count(200)
+    assert answers == [200] * taken + [503] * (12 - taken)
+    assert 4 < taken < 10
+    messages = await kept(small)
+    # The native row was refused to its sender's face, so it made room.
+    assert [item["acknowledged"] for item in messages] == [True] * taken
+    assert 'dropped_total{reason="full"}' in await small.metrics()
+    # What is there already is acknowledged again, and the first takes no more room.
+    assert await bad_fix(small, token, 0) == 200
+    assert await bad_fix(small, token, 99) == 503
+    await call(small, "DELETE", f"/{messages[0]['id']}")
+    assert await bad_fix(small, token, 99) == 200
+
+
+async def test_a_full_quarantine_keeps_no_good_fix_out(small: Service) -> None:
+    token = await small.provision("phone")
+    answers = [await bad_fix(small, token, number) for number in range(12)]
+    assert answers[-1] == 503
+    query = {"id": "phone", "lat": "7", "lon": "8"}
+    response = await small.client.get("/v1/osmand", params=query, headers=token)
+    assert response.json()["accepted"] == 1
+
+
+async def test_all_that_was_acknowledged_together_is_bounded_too(
+    small: Service,
+) -> None:
+    for number in range(3):
+        body = b"x" * 3000
+        await small.state.quarantine.keep(
+            [refused(body, allowance=f"device-{number}", acknowledged=number < 2)]
+        )
+    with pytest.raises(QuarantineFull):
+        await small.state.quarantine.keep(
+            [refused(b"y" * 3000, allowance="device-3", acknowledged=True)]
+        )
+    await small.state.quarantine.expire()
+    assert [item["acknowledged"] for item in await kept(small)] == [True, True]
+
+
+async def test_what_was_acknowledged_is_kept_as_long_as_fixes_are(
+    small: Service, migrated_url: str
+) -> None:
+    for number, days in enumerate((399, 401)):
+        seen = datetime.now(UTC) - timedelta(days=days)
+        await small.state.quarantine.keep(
+            [refused(bytes([number]), acknowledged=True, received_at=seen)]
+        )
+    await small.state.quarantine.expire()
+    assert len(await kept(small)) == 2
+    bounds = {"retention_days": 400}
+    async with in_process(settings_for(migrated_url, **bounds)) as other:
+        await other.state.quarantine.expire()
+        assert len(await kept(other)) == 1
+        assert 'dropped_total{reason="retention"} 1.0' in await other.metrics()
 
 
 async def test_a_message_larger_than_the_allowance_is_dropped_and_counted(

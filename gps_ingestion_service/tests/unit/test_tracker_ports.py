@@ -11,6 +11,7 @@ from support.listening import (
     TWO,
     codes,
     ended,
+    listening,
     stored,
     teltonika,
     without_commits,
@@ -54,6 +55,25 @@ async def test_a_frame_that_is_sent_again_is_stored_once_and_counted_again(
         async with logged_in(teltonika(trackers)) as link:
             assert await link.ask(data) == TWO
     assert await stored(db) == 2
+
+
+async def test_a_tracker_keeps_what_there_is_no_room_for(
+    migrated_url: str, db: Connection
+) -> None:
+    ahead = [frame(recent(-3600 * n), recent(60 * n)) for n in range(1, 12)]
+    async with (
+        listening(migrated_url, quarantine_device_bytes=4096) as service,
+        logged_in(teltonika(service)) as link,
+    ):
+        answers = [await link.ask(data) for data in ahead]
+        taken = answers.count(TWO)
+        assert answers == [TWO] * taken + [NONE] * (11 - taken)
+        assert await codes(db) == ["fix_time_in_future"] * taken
+        # The good record beside a bad one is stored all the same.
+        assert await stored(db) == 11
+        assert await link.ask(ahead[0]) == TWO
+        await db.execute("DELETE FROM quarantine")
+        assert await link.ask(ahead[-1]) == TWO
 
 
 async def test_frames_may_come_in_pieces_and_several_at_once(

@@ -65,9 +65,11 @@ class HttpFormat(msgspec.Struct, frozen=True, kw_only=True):
     :class:`DecodeError`. ``recognises(message, document)`` tells by content whether a
     message on a shared URL is of this format; ``document`` is the JSON object of the
     body, or None. ``receipt`` is the JSON answer that the app expects for whatever is
-    dealt with; None: a verdict per row. A message of which no row could be stored is
-    answered like any other once it is kept: an app sends what was refused before all
-    else, and a fix that can never be stored would hold it up for ever.
+    dealt with; None: a verdict per row. ``reads_verdicts``: the sender looks at them
+    and knows of each row whether it is stored; any other forgets what was answered. A
+    message of which no row could be stored is answered like any other once it is kept:
+    an app sends what was refused before all else, and a fix that can never be stored
+    would hold it up for ever.
     """
 
     name: str
@@ -75,4 +77,5 @@ class HttpFormat(msgspec.Struct, frozen=True, kw_only=True):
     decode: Callable[[Message, datetime, int], Decoded]
     recognises: Callable[[Message, dict[str, Any] | None], bool]
     unknown_device_status: int = 400
+    reads_verdicts: bool = False
     receipt: bytes | None = None

@@ -122,5 +122,9 @@ def _fix(item: dict[str, Any]) -> Fix:
 
 
 FORMAT = HttpFormat(
-    name="native", path="/v1/positions", decode=decode, recognises=recognises
+    name="native",
+    path="/v1/positions",
+    decode=decode,
+    recognises=recognises,
+    reads_verdicts=True,
 )

@@ -30,6 +30,8 @@ class Received(msgspec.Struct, frozen=True):
         reason: str,
         device_id: str | None,
         body: bytes | None = None,
+        *,
+        acknowledged: bool = False,
     ) -> Refused:
         """The message, or the part of it in ``body``, as quarantine keeps it."""
         message = without_token(self.message)
@@ -45,6 +47,7 @@ class Received(msgspec.Struct, frozen=True):
             reason=reason,
             message=message,
             received_at=self.received_at,
+            acknowledged=acknowledged,
         )
 
     def undecodable(self, allowance: str, error: DecodeError) -> Refused | None:
@@ -65,7 +68,16 @@ class Received(msgspec.Struct, frozen=True):
             allowance, device_id = sender.allowance(row)
             body = None if decoded.part is None else decoded.part(verdict.index)
             code, reason = str(verdict.code), str(verdict.reason)
-            result.append(self.refused(allowance, code, reason, device_id, body))
+            result.append(
+                self.refused(
+                    allowance,
+                    code,
+                    reason,
+                    device_id,
+                    body,
+                    acknowledged=not self.wire_format.reads_verdicts,
+                )
+            )
         return result
 
 

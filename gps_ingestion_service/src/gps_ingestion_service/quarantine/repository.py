@@ -16,7 +16,7 @@ OVERHEAD_BYTES = 512
 
 _SUMMARY = (
     "id, allowance, protocol, transport, device_id, code, reason, size, times, "
-    "first_seen, last_seen"
+    "first_seen, last_seen, acknowledged"
 )
 
 
@@ -25,6 +25,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
     ``allowance`` names whose room it takes; ``message`` holds a frame of a tracker as
     its body. ``device_id`` is whom it claims to be from, as far as that is known.
+    ``acknowledged``: its sender is told that it is stored, and will forget it.
     """
 
     allowance: str
@@ -35,6 +36,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     message: Message
     received_at: datetime
     device_id: str | None = None
+    acknowledged: bool = False
 
     @property
     def envelope(self) -> str:
@@ -70,6 +72,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     times: int
     first_seen: datetime
     last_seen: datetime
+    acknowledged: bool
 
 
 async def insert(connection: Executor, items: Sequence[Refused]) -> None:
@@ -81,20 +84,23 @@ async def insert(connection: Executor, items: Sequence[Refused]) -> None:
         """
         INSERT INTO quarantine AS kept (
             allowance, protocol, transport, device_id, code, reason, envelope, payload,
-            digest, size, first_seen, last_seen
+            digest, size, first_seen, last_seen, acknowledged
         )
         SELECT allowance, protocol, transport, device_id, code, reason,
-               envelope::jsonb, payload, digest, size, received_at, received_at
+               envelope::jsonb, payload, digest, size, received_at, received_at,
+               acknowledged
         FROM unnest(
             $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::text[], $8::bytea[], $9::bytea[], $10::integer[], $11::timestamptz[]
+            $7::text[], $8::bytea[], $9::bytea[], $10::integer[], $11::timestamptz[],
+            $12::boolean[]
         ) AS row (
             allowance, protocol, transport, device_id, code, reason, envelope,
-            payload, digest, size, received_at
+            payload, digest, size, received_at, acknowledged
         )
         ON CONFLICT (allowance, digest) DO UPDATE SET
             times = kept.times + 1, last_seen = excluded.last_seen,
-            code = excluded.code, reason = excluded.reason
+            code = excluded.code, reason = excluded.reason,
+            acknowledged = kept.acknowledged OR excluded.acknowledged
         """,
         [item.allowance for item in rows],
         [item.protocol for item in rows],
@@ -107,19 +113,36 @@ async def insert(connection: Executor, items: Sequence[Refused]) -> None:
         [item.digest for item in rows],
         [item.size for item in rows],
         [item.received_at for item in rows],
+        [item.acknowledged for item in rows],
     )
 
 
+async def acknowledged_bytes(connection: Executor, allowance: str) -> tuple[int, int]:
+    """The bytes of what must not be dropped: of one allowance, and of all."""
+    record = await connection.fetchrow(
+        """
+        SELECT coalesce(sum(size) FILTER (WHERE allowance = $1), 0) AS own,
+               coalesce(sum(size), 0) AS total
+        FROM quarantine WHERE acknowledged
+        """,
+        allowance,
+    )
+    return (record["own"], record["total"]) if record else (0, 0)
+
+
 async def trim(connection: Executor, allowance: str, max_bytes: int) -> None:
-    """Drop what was not seen for longest, until the allowance is kept."""
+    """Drop what was not seen for longest, until the allowance is kept; never what was
+    acknowledged."""
     await connection.execute(
         """
         DELETE FROM quarantine WHERE id IN (
             SELECT id FROM (
-                SELECT id, sum(size) OVER (ORDER BY last_seen DESC, id DESC) AS used
+                SELECT id, acknowledged, sum(size) OVER (
+                    ORDER BY acknowledged DESC, last_seen DESC, id DESC
+                ) AS used
                 FROM quarantine WHERE allowance = $1
             ) AS newest
-            WHERE used > $2
+            WHERE used > $2 AND NOT acknowledged
         )
         """,
         allowance,
@@ -129,19 +152,29 @@ async def trim(connection: Executor, allowance: str, max_bytes: int) -> None:
 
 async def expire(connection: Executor, before: datetime, max_bytes: int) -> int:
     """Drop what was last seen before a time, and the oldest beyond all that may be
-    kept; how many."""
+    kept, but nothing that was acknowledged; how many."""
     status = await connection.execute(
         """
-        DELETE FROM quarantine WHERE last_seen < $1 OR id IN (
+        DELETE FROM quarantine WHERE NOT acknowledged AND (last_seen < $1 OR id IN (
             SELECT id FROM (
-                SELECT id, sum(size) OVER (ORDER BY last_seen DESC, id DESC) AS used
+                SELECT id, sum(size) OVER (
+                    ORDER BY acknowledged DESC, last_seen DESC, id DESC
+                ) AS used
                 FROM quarantine
             ) AS newest
             WHERE used > $2
-        )
+        ))
         """,
         before,
         max_bytes,
+    )
+    return int(status.rpartition(" ")[2])
+
+
+async def expire_acknowledged(connection: Executor, before: datetime) -> int:
+    """Drop what was acknowledged, once last seen before a time; how many."""
+    status = await connection.execute(
+        "DELETE FROM quarantine WHERE acknowledged AND last_seen < $1", before
     )
     return int(status.rpartition(" ")[2])
 

@@ -25,6 +25,9 @@ class MessageView(BaseModel):
     times: Annotated[int, Field(description="how often it came")]
     first_seen: datetime
     last_seen: datetime
+    acknowledged: Annotated[
+        bool, Field(description="the sender was told to forget it: nothing drops it")
+    ]
 
     @classmethod
     def of(cls, kept: Kept) -> "MessageView":
@@ -41,6 +44,7 @@ class MessageView(BaseModel):
             times=kept.times,
             first_seen=kept.first_seen,
             last_seen=kept.last_seen,
+            acknowledged=kept.acknowledged,
         )
 
 

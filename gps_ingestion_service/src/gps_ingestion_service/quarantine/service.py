@@ -2,7 +2,9 @@
 
 Every sender that proved who it is has an allowance of its own, so that one broken
 tracker cannot push out the messages of another. All others share one, and write into it
-only a few times a second.
+only a few times a second. Within an allowance the oldest goes first, but nothing goes
+that its sender was told to forget: where such messages have taken all the room, the
+next one is refused, so that its sender keeps it.
 """
 
 import asyncio
@@ -11,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from gps_ingestion_service.database import Database, is_outage
+from gps_ingestion_service.database import Database, Executor, is_outage
 from gps_ingestion_service.devices.registry import DeviceRegistry
-from gps_ingestion_service.errors import StorageUnavailable
+from gps_ingestion_service.errors import QuarantineFull, StorageUnavailable
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.quarantine import repository
 from gps_ingestion_service.quarantine.repository import Refused
@@ -31,12 +33,20 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class Bounds:
-    """How much is kept: per allowance, in all, and for how long."""
+    """How much is kept: per allowance, in all, and for how long; what was acknowledged
+    as long as fixes are, ``fix_days``, or until somebody decides about it."""
 
-    def __init__(self, device_bytes: int, max_bytes: int, days: float) -> None:
+    def __init__(
+        self,
+        device_bytes: int,
+        max_bytes: int,
+        days: float,
+        fix_days: float | None = None,
+    ) -> None:
         self.device_bytes = device_bytes
         self.max_bytes = max_bytes
         self.age = timedelta(days=days)
+        self.acknowledged_age = None if fix_days is None else timedelta(days=fix_days)
 
 
 class Quarantine:
@@ -58,22 +68,35 @@ class Quarantine:
     async def keep(self, items: Sequence[Refused]) -> None:
         """Keep messages of senders that proved who they are; returns after commit.
 
-        One that is larger than its whole allowance is dropped, logged and counted. One
-        of a device that is stored on trips only is dropped and counted: nobody can tell
-        whether what was refused is of a trip.
+        One that is larger than its whole allowance, and not to be acknowledged, is
+        dropped, logged and counted. One of a device that is stored on trips only is
+        dropped and counted: nobody can tell whether what was refused is of a trip.
 
         Raises:
             StorageUnavailable: nothing was kept.
+            QuarantineFull: neither, because what was acknowledged takes all the room.
         """
         fitting = [item for item in items if self._may_keep(item) and self._fits(item)]
         if not fitting:
             return
         async with self._database.query() as connection, connection.transaction():
             await repository.insert(connection, fitting)
+            await self._require_room(connection, fitting)
             for allowance in sorted({item.allowance for item in fitting}):
                 await repository.trim(connection, allowance, self._bounds.device_bytes)
         for item in fitting:
             self._metrics.quarantined.labels(item.protocol, item.code).inc()
+
+    async def _require_room(
+        self, connection: Executor, items: Sequence[Refused]
+    ) -> None:
+        """After they were added: what was there before takes no more room."""
+        for allowance in sorted({i.allowance for i in items if i.acknowledged}):
+            own, total = await repository.acknowledged_bytes(connection, allowance)
+            if own > self._bounds.device_bytes or total > self._bounds.max_bytes:
+                self._metrics.quarantine_dropped.labels("full").inc()
+                log.error("quarantine_full", allowance=allowance, own=own, total=total)
+                raise QuarantineFull()
 
     async def keep_if_possible(self, item: Refused) -> None:
         """Keep a message for which nothing was promised.
@@ -98,7 +121,7 @@ class Quarantine:
         return True
 
     def _fits(self, item: Refused) -> bool:
-        if item.size <= self._bounds.device_bytes:
+        if item.acknowledged or item.size <= self._bounds.device_bytes:
             return True
         self._metrics.quarantine_dropped.labels("too_large").inc()
         log.error(
@@ -116,16 +139,25 @@ class Quarantine:
 
     async def expire(self) -> float:
         """Let go now; the seconds until the next time."""
-        before = datetime.now(UTC) - self._bounds.age
+        now = datetime.now(UTC)
+        age = self._bounds.acknowledged_age
+        forgotten = 0
         try:
             async with self._database.query() as connection:
                 count = await repository.expire(
-                    connection, before, self._bounds.max_bytes
+                    connection, now - self._bounds.age, self._bounds.max_bytes
                 )
+                if age is not None:
+                    forgotten = await repository.expire_acknowledged(
+                        connection, now - age
+                    )
         except Exception as error:
             if not is_outage(error):
                 raise
             return _RETRY_AFTER_S
         if count:
             log.info("quarantine_expired", count=count)
+        if forgotten:
+            self._metrics.quarantine_dropped.labels("retention").inc(forgotten)
+            log.warning("quarantine_acknowledged_expired", count=forgotten)
         return _CHECK_EVERY_S

@@ -40,9 +40,15 @@ class Frame(msgspec.Struct, frozen=True):
         return Context(received_at=self.received_at, utc_offset=self.announced)
 
     def refused(
-        self, error: DecodeError, device_id: str | None, *, trusted: bool
+        self,
+        error: DecodeError,
+        device_id: str | None,
+        *,
+        trusted: bool,
+        acknowledged: bool = False,
     ) -> Refused:
-        """The frame as quarantine keeps it."""
+        """The frame as quarantine keeps it; ``acknowledged`` if the device is told
+        that it is stored."""
         known = device_id is not None and DEVICE_ID.fullmatch(device_id)
         return Refused(
             allowance=device_id if trusted and device_id else ANONYMOUS,
@@ -56,6 +62,7 @@ class Frame(msgspec.Struct, frozen=True):
                 utc_offset_minutes=self.announced // timedelta(minutes=1),
             ),
             received_at=self.received_at,
+            acknowledged=acknowledged,
         )
 
 
@@ -98,8 +105,8 @@ class Intake:
     async def store(self, frame: Frame, report: Report, device: Device) -> int:
         """How many records of the report are durably stored: all, or none.
 
-        A record that is rejected counts once the frame is in quarantine; a device that
-        was told less than all would send the same frame for ever.
+        A record that is rejected counts once the frame is in quarantine for good; a
+        device that was told less than all would send the same frame for ever.
         """
         try:
             verdicts = await self._ingestion.ingest(
@@ -108,9 +115,10 @@ class Intake:
             for verdict in verdicts:
                 if verdict.status is Status.REJECTED:
                     error = DecodeError(str(verdict.code), str(verdict.reason))
-                    await self._quarantine.keep(
-                        [frame.refused(error, device.device_id, trusted=True)]
+                    kept = frame.refused(
+                        error, device.device_id, trusted=True, acknowledged=True
                     )
+                    await self._quarantine.keep([kept])
                     break
         except ServiceError:
             self.count(frame, "unavailable")
