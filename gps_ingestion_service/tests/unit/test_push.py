@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 from starlette.responses import JSONResponse, Response
@@ -276,6 +277,34 @@ async def test_the_other_replica_takes_over(
             await odoo.wait_for("MH1", 1)
         await send(waiting, "one", latitude=2)
         await odoo.wait_for("MH1", 2)
+
+
+async def test_a_replica_that_does_not_push_asks_again_on_the_same_connection(
+    migrated_url: str, odoo: FakeOdoo, db: Connection
+) -> None:
+    async def asking() -> dict[int, datetime]:
+        records = await db.fetch(
+            "SELECT pid, query_start FROM pg_stat_activity "
+            "WHERE query LIKE 'SELECT pg_try_advisory_lock%'"
+        )
+        return {record["pid"]: record["query_start"] for record in records}
+
+    settings = pushes_to(odoo, migrated_url)
+    async with in_process(settings), in_process(settings):
+        before: dict[int, datetime] = {}
+
+        async def waits() -> bool:
+            # For the positions, and for the events.
+            before.update(await asking())
+            return len(before) == 2
+
+        await eventually(waits, "the second replica waits")
+
+        async def asked_again() -> bool:
+            now = await asking()
+            return all(now.get(pid, began) > began for pid, began in before.items())
+
+        await eventually(asked_again, "it has asked again")
 
 
 async def test_odoo_comes_back_and_gets_the_newest_position(

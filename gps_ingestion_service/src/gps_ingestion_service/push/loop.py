@@ -95,10 +95,12 @@ class PushLoop(ABC, Generic[_Item]):
     async def _lead(self) -> None:
         connection = await self._database.connect()
         try:
-            if not await connection.fetchval(
+            # On one connection: a new one for each question would cost the server more
+            # than the leader's work. Not a lock that waits: a statement may not last.
+            while not await connection.fetchval(
                 "SELECT pg_try_advisory_lock($1)", self.lock_key
             ):
-                return
+                await asyncio.sleep(self._interval_s)
             self.leader.set(1)
             while True:
                 await self.push_due(connection)
