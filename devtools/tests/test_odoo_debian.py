@@ -188,6 +188,7 @@ def test_the_package_is_the_choice_without_odoo_home(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, odoo: DebianOdoo
 ) -> None:
     monkeypatch.delenv("ODOO_HOME")
+    monkeypatch.setenv("TMS_ODOO_SOURCE_URL", "")
     monkeypatch.setattr("devtools.odoo_source._debian", lambda layout: odoo)
     tree = ensure_odoo(layout, lambda text: None)
     assert tree.origin.startswith("Debian package")
