@@ -101,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--detach", action="store_true", help="come back once everything works"
     )
-    run.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    for inherited in ("--ready-fd", "--lock-fd"):
+        run.add_argument(inherited, type=int, help=argparse.SUPPRESS)
     add("stop", run_commands.stop, "end everything that `run` started")
     add("status", run_commands.status, "show what runs, where, and the logins")
     add_commands(add)

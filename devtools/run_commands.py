@@ -15,9 +15,10 @@ from devtools.environment import clean_environment
 from devtools.errors import DevtoolsError
 from devtools.instance import Instance
 from devtools.layout import Layout
-from devtools.ports import Ports
+from devtools.ports import LOOPBACK, Ports
 from devtools.processes import last_lines
 from devtools.provision import FRESH_DATA_S, provision
+from devtools.run_lock import RunLock
 from devtools.services import NAMES
 from devtools.state import State
 from devtools.supervisor import Supervisor
@@ -28,20 +29,38 @@ DAY_S = 24 * 3600.0
 
 def run(layout: Layout, options: argparse.Namespace) -> int:
     """Start the instance; stay with it until interrupted, or not (``--detach``)."""
-    instance = Instance(NAME, layout=layout, report=_show)
-    state = instance.state
-    if state is not None and state.owner is not None and state.owner.alive:
-        print(f"it is running already (pid {state.owner.pid})")
-        _print_lines(_access(instance))
-        return 0
-    start = time.monotonic()
-    if options.ready_fd is None:
-        _end_leftovers(instance)
-        _check_ports()
-        provision(layout, with_tests=False, fresh_data=not instance.exists)
-    if options.detach:
-        return _detach(layout, options.no_simulator)
-    return _stay(instance, options, start)
+    with _lock(layout) as lock:
+        instance = Instance(NAME, layout=layout, report=_show)
+        if options.lock_fd is not None:
+            lock.adopt(options.lock_fd)
+        elif not lock.take():
+            return _tell_of_other(instance, lock)
+        start = time.monotonic()
+        if options.ready_fd is None:
+            _end_leftovers(instance)
+            _check_ports()
+            provision(layout, with_tests=False, fresh_data=not instance.exists)
+        if options.detach:
+            return _detach(layout, lock, options.no_simulator)
+        return _stay(instance, options, start)
+
+
+def _lock(layout: Layout) -> RunLock:
+    return RunLock(layout.run / f"{NAME}.lock")
+
+
+def _tell_of_other(instance: Instance, lock: RunLock) -> int:
+    """Say in one line that another ``run`` is there, and how to get in if one can."""
+    state, holder = instance.state, lock.holder
+    pid = holder.pid if holder is not None else "?"
+    if state is None or state.owner is None or not state.owner.alive:
+        raise DevtoolsError(
+            f"another `make run` (pid {pid}) is setting up",
+            "wait for it, or end it with `make stop`",
+        )
+    print(f"it is running already (pid {pid})")
+    _print_lines(_access(instance))
+    return 0
 
 
 def _stay(instance: Instance, options: argparse.Namespace, start: float) -> int:
@@ -72,12 +91,13 @@ def _announce(instance: Instance, ready_fd: int | None, seconds: float) -> None:
     print("\nCtrl-C ends it, so does `make stop` in another terminal", flush=True)
 
 
-def _detach(layout: Layout, no_simulator: bool) -> int:
+def _detach(layout: Layout, lock: RunLock, no_simulator: bool) -> int:
     """Start a process that stays with the instance, and wait until all works."""
     log = layout.run / "dev-supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "devtools", "run", f"--ready-fd={writing}"]
+    command = [sys.executable, "-m", "devtools", "run"]
+    command += [f"--ready-fd={writing}", f"--lock-fd={lock.descriptor}"]
     command += ["--no-simulator"] if no_simulator else []
     kept = {k: v for k, v in os.environ.items() if k.startswith("TMS_")}
     with log.open("wb") as output:
@@ -88,7 +108,7 @@ def _detach(layout: Layout, no_simulator: bool) -> int:
             stderr=subprocess.STDOUT,
             env=clean_environment(kept),
             cwd=layout.root,
-            pass_fds=[writing],
+            pass_fds=[writing, lock.descriptor],
             start_new_session=True,
         )
     os.close(writing)
@@ -109,32 +129,28 @@ def _detach(layout: Layout, no_simulator: bool) -> int:
 
 
 def stop(layout: Layout, options: argparse.Namespace) -> int:
-    """End everything that runs of the instance."""
-    instance = Instance(NAME, layout=layout)
-    was_running = _end(instance)
+    """End everything that runs of the instance, or its setting up."""
+    with _lock(layout) as lock:
+        was_running = _end(Instance(NAME, layout=layout), lock)
     print("stopped" if was_running else "nothing was running")
     return 0
 
 
-def _end(instance: Instance) -> bool:
-    """End the supervisor, which ends the rest; then whatever is left."""
-    state = instance.state
-    if state is None:
-        return False
-    owner = state.owner
-    if owner is not None and owner.alive and owner.pid != os.getpid():
-        owner.end(signal.SIGTERM, timeout_s=120)
-    running = (owner is not None) or any(map(instance.is_running, NAMES))
+def _end(instance: Instance, lock: RunLock) -> bool:
+    """End the ``run`` that holds the lock, which ends the rest; then what is left."""
+    had = lock.take_from_holder()
+    left = any(map(instance.is_running, NAMES))
     instance.stop()
-    return running
+    return had or left
 
 
 def reset(layout: Layout, options: argparse.Namespace) -> int:
     """End the instance and delete it with its data."""
-    instance = Instance(NAME, layout=layout)
-    _end(instance)
-    instance.delete()
-    (layout.run / "dev-supervisor.log").unlink(missing_ok=True)
+    with _lock(layout) as lock:
+        instance = Instance(NAME, layout=layout)
+        _end(instance, lock)
+        instance.delete()
+        (layout.run / "dev-supervisor.log").unlink(missing_ok=True)
     print("deleted; `make run` makes a new one with fresh demo data")
     return 0
 
@@ -144,7 +160,12 @@ def status(layout: Layout, options: argparse.Namespace) -> int:
     instance = Instance(NAME, layout=layout)
     state = instance.state
     if state is None:
-        print("there is no instance yet; `make run` makes one")
+        holder = _lock(layout).holder
+        print(
+            f"`make run` (pid {holder.pid}) is setting up"
+            if holder is not None
+            else "there is no instance yet; `make run` makes one"
+        )
         return 0
     owner = state.owner if state.owner is not None and state.owner.alive else None
     print(f"watched over by pid {owner.pid}" if owner else "not running")
@@ -163,9 +184,13 @@ def status(layout: Layout, options: argparse.Namespace) -> int:
 
 def _access(instance: Instance) -> Iterator[str]:
     """URLs, logins, logs and the age of the data, for people."""
+    yield f"  Live map      {instance.urls.odoo}/odoo/live-map"
     yield f"  Odoo          {instance.urls.odoo}"
     yield f"  GPS service   {instance.urls.gps}"
-    yield f"  PostgreSQL    127.0.0.1:{instance.ports.postgres}"
+    ports = instance.ports
+    yield f"  trackers      {LOOPBACK}:{ports.teltonika} (Teltonika)"
+    yield f"                {LOOPBACK}:{ports.gt06} (GT06)"
+    yield f"  PostgreSQL    {LOOPBACK}:{ports.postgres}"
     yield "  logins"
     for login, password in instance.passwords.items():
         yield f"    {login:12}{password}"
@@ -184,7 +209,7 @@ def _age(state: State) -> Iterator[str]:
 
 def _check_ports() -> None:
     ports = Ports.from_environment()
-    for service in ("postgres", "odoo", "gps"):
+    for service in Ports.VARIABLES:
         ports.require_free(service)
 
 

@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,9 @@ def layout(
     (venvs / "gps" / "lib").symlink_to(REAL.cache / "venvs" / "gps" / "lib")
     _write_addon(layout)
     (root / "simulator").symlink_to(STANDINS / "simulator")
-    for name, port in zip(Ports.VARIABLES.values(), _numbers(Ports.free())):
+    for name, port in zip(Ports.VARIABLES.values(), astuple(Ports.free())):
         monkeypatch.setenv(name, str(port))
     return layout
-
-
-def _numbers(ports: Ports) -> tuple[int, int, int]:
-    return ports.postgres, ports.odoo, ports.gps
 
 
 def _write_addon(layout: Layout) -> None:

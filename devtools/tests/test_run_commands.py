@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +20,10 @@ from devtools.cli import main
 from devtools.errors import DevtoolsError
 from devtools.instance import Instance
 from devtools.layout import Layout
-from devtools.ports import LOOPBACK
+from devtools.ports import LOOPBACK, Ports
 from devtools.processes import identify
 from devtools.services import NAMES
 from devtools.supervisor import Supervisor
-from devtools.waiting import wait_until
-
-OPTIONS = Namespace(no_simulator=False, detach=False, ready_fd=None)
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +80,16 @@ def test_run_says_how_to_get_in_and_ctrl_c_ends_all(
     assert run_until_started(monkeypatch, during) == 0
     assert during == [0, 0]
     said = capsys.readouterr().out
-    assert f"Odoo          {dev.urls.odoo}" in said
+    # Once when it started, for the second `run`, and for `status`.
+    for line in (
+        f"Live map      {dev.urls.odoo}/odoo/live-map",
+        f"Odoo          {dev.urls.odoo}",
+        f"GPS service   {dev.urls.gps}",
+        f"trackers      127.0.0.1:{dev.ports.teltonika} (Teltonika)",
+        f"              127.0.0.1:{dev.ports.gt06} (GT06)",
+        f"PostgreSQL    127.0.0.1:{dev.ports.postgres}",
+    ):
+        assert said.count(f"  {line}\n") == 3
     assert f"dispatcher  {dev.passwords['dispatcher']}" in said
     assert f"it is running already (pid {os.getpid()})" in said
     assert said.count("healthy") == len(NAMES)
@@ -139,14 +144,15 @@ def test_what_a_killed_run_left_is_ended_first(
     assert "an earlier run was killed; ending what it left" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("service", Ports.VARIABLES)
 def test_a_busy_port_is_told_before_anything_is_done(
-    dev: Instance, capsys: pytest.CaptureFixture[str]
+    dev: Instance, capsys: pytest.CaptureFixture[str], service: str
 ) -> None:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, dev.ports.gps))
-        listener.listen()
+    with socket.create_server((LOOPBACK, getattr(dev.ports, service))):
         assert main(["run"]) == 1
-    assert "TMS_GPS_PORT=NUMBER" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert f"{Ports.VARIABLES[service]}=NUMBER" in captured.err
+    assert captured.out == ""
     assert not dev.exists
 
 
@@ -170,18 +176,82 @@ def test_status_and_reset_before_and_after_a_run(
     assert not dev.folder.exists()
 
 
-def test_stop_ends_the_process_that_watches(dev: Instance) -> None:
-    dev.start()
-    command = [sys.executable, "-c", "import signal; signal.pause()"]
-    with subprocess.Popen(command) as watcher:
-        state = dev.state
-        owner = wait_until(lambda: identify(watcher.pid), what="it", timeout_s=10)
-        assert state is not None
-        replace(state, owner=owner).save(dev.folder / "state.json")
-        assert main(["stop"]) == 0
-        assert not owner.alive
-        watcher.returncode = 0
-    assert not any(dev.is_running(name) for name in NAMES)
+# -- while it is set up ----------------------------------------------------------------
+
+SETTING_UP = """
+import pathlib, signal, sys
+from devtools.run_lock import RunLock
+
+def finish(number, frame):
+    pathlib.Path(sys.argv[2]).touch()
+    raise SystemExit
+
+signal.signal(signal.SIGTERM, finish)
+lock = RunLock(pathlib.Path(sys.argv[1]))
+assert lock.take()
+print("taken", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def setting_up(dev: Instance, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has begun to `run`, and has no instance yet.
+
+    It leaves the file ``cleaned-up`` when it is told to end.
+    """
+    lock = dev.layout.run / "dev.lock"
+    command = [sys.executable, "-c", SETTING_UP, str(lock), f"{tmp_path}/cleaned-up"]
+    here = Path(run_commands.__file__).parent.parent
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=here
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "taken\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_run_is_told_in_one_line(
+    setting_up: subprocess.Popen[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"error: another `make run` (pid {setting_up.pid}) is setting up: "
+        "wait for it, or end it with `make stop`\n"
+    )
+    assert main(["status"]) == 0
+    told = f"`make run` (pid {setting_up.pid}) is setting up\n"
+    assert capsys.readouterr().out == told
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("stop", "stopped\n"),
+        ("reset", "deleted; `make run` makes a new one with fresh demo data\n"),
+    ],
+)
+def test_stop_and_reset_end_what_is_setting_up(
+    setting_up: subprocess.Popen[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    told: str,
+) -> None:
+    assert main([command]) == 0
+    assert capsys.readouterr().out == told
+    assert (tmp_path / "cleaned-up").exists()
+    assert identify(setting_up.pid) is None
+
+
+def test_a_run_that_was_killed_holds_nothing_up(
+    setting_up: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting_up.kill()
+    assert setting_up.wait(10) == -signal.SIGKILL
+    assert run_until_started(monkeypatch) == 0
 
 
 def test_a_start_that_fails_is_told_and_leaves_nothing_running(
