@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools.browser import find_chromium
 from devtools.commands import run
 from devtools.environment import clean_environment
 from devtools.errors import DevtoolsError
@@ -47,11 +48,6 @@ def _has_ensurepip() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _has_chromium() -> bool:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return any(shutil.which(name) for name in names)
-
-
 def _has_node() -> bool:
     node = shutil.which("node")
     if node is None:
@@ -70,7 +66,7 @@ NEEDS = (
     Need(f"node {NODE_MINIMUM} or newer", ("nodejs",), _has_node),
     _program("npm", "npm"),
     _program("git", "git", tests_only=True),
-    Need("chromium", ("chromium",), _has_chromium, tests_only=True),
+    Need("chromium", ("chromium",), lambda: bool(find_chromium()), tests_only=True),
 )
 
 

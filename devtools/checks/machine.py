@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 
+from devtools.browser import find_chromium
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 from devtools.odoo_source import locate_odoo
@@ -21,7 +22,7 @@ def versions(layout: Layout) -> Iterator[str]:
     yield f"  Python      {platform.python_version()}"
     yield f"  Odoo        {_odoo(layout)}"
     yield f"  PostgreSQL  {_postgres(layout)}"
-    yield f"  Chromium    {_first_line(['chromium', '--version'])}"
+    yield f"  Chromium    {_first_line([find_chromium() or '', '--version'])}"
     yield f"  Node        {_first_line(['node', '--version'])}"
     yield f"  commit      {_commit(layout)}"
 

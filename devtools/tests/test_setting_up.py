@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from devtools import preflight, steps
+from devtools import browser, preflight, steps
 from devtools.assets import ensure_assets
 from devtools.commands import RunningPrograms, failure, run, run_to_log
 from devtools.environment import clean_environment
@@ -24,6 +24,7 @@ from devtools.locks import exclusive
 from devtools.preflight import Need, check_machine
 from devtools.provision import provision
 from devtools.steps import Progress, Report, Step, run_steps
+from devtools.tests.conftest import write_program
 
 
 def quiet(text: str) -> None:
@@ -124,6 +125,16 @@ def test_an_old_or_missing_node_is_not_enough(
     node.write_text("#!/bin/sh\necho v16.20.0\n")
     node.chmod(0o755)
     assert not preflight._has_node()
+
+
+@pytest.mark.parametrize("name", browser.NAMES)
+def test_a_browser_is_found_under_each_of_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert browser.find_chromium() is None
+    program = write_program(tmp_path / name, "#!/bin/sh\n")
+    assert browser.find_chromium() == str(program)
 
 
 # -- steps -----------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from devtools.browser import find_chromium
 from devtools.instance import Instance
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "reports" / "screenshots"
@@ -99,8 +99,8 @@ def send(tms: Instance) -> Send:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
-    executable = shutil.which("chromium")
+    """The machine's Chromium, headless."""
+    executable = find_chromium()
     assert executable, "chromium is not installed: run `make setup`"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
