@@ -38,6 +38,7 @@ _MEANINGS = {
     401: ("no token, or a wrong one", "invalid_token"),
     403: ("the device is disabled, or the token opens other things", "device_disabled"),
     404: ("there is no such device or message", "unknown_device"),
+    408: ("the request took too long to come; send it again", "body_timeout"),
     409: ("the version is stale or taken", "stale_version"),
     413: ("the body or the number of rows is too large", "body_too_large"),
     415: ("the content type is not supported", "unsupported_media_type"),

@@ -17,6 +17,15 @@ from starlette.responses import JSONResponse
 
 from gps_ingestion_service import __version__
 from gps_ingestion_service.auth import Credentials
+from gps_ingestion_service.connections.budget import ByteBudget
+from gps_ingestion_service.connections.drain import (
+    ALL,
+    COMMIT,
+    SENDERS,
+    Drain,
+    end_within,
+)
+from gps_ingestion_service.connections.protocol import Limits, http_protocol
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.endpoints import router as devices_router
 from gps_ingestion_service.devices.registry import DeviceRegistry
@@ -83,7 +92,7 @@ _ROUTERS = (
 log = structlog.stdlib.get_logger(__name__)
 
 
-def build_state(settings: Settings, metrics: Metrics) -> State:
+def build_state(settings: Settings, metrics: Metrics, held: ByteBudget) -> State:
     """Put the parts together; nothing is opened yet."""
     database = Database(settings)
     registry = DeviceRegistry(database, metrics)
@@ -108,7 +117,12 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
     )
     quarantine = Quarantine(database, registry, metrics, bounds)
     signing = SigningKeys(settings.signing_key, settings.signing_key_previous)
-    intake = Intake(database, registry, ingestion, quarantine, metrics)
+    device_rate = RateLimit(
+        settings.device_requests_per_s, settings.device_request_burst
+    )
+    intake = Intake(
+        database, registry, ingestion, quarantine, metrics, device_rate, held
+    )
     return State(
         settings=settings,
         metrics=metrics,
@@ -132,11 +146,11 @@ def build_state(settings: Settings, metrics: Metrics) -> State:
         quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
         listeners=Listeners(settings, intake, metrics),
-        device_rate=RateLimit(
-            settings.device_requests_per_s, settings.device_request_burst
-        ),
+        device_rate=device_rate,
         failure_rate=RateLimit(settings.failures_per_s, settings.failure_burst),
         health=Health(database, registry, metrics),
+        held=held,
+        drain=Drain(settings.drain_s),
     )
 
 
@@ -145,12 +159,12 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
     """Open what the state holds and run its background tasks.
 
     On the way out the frames and rows in hand are committed and answered first, then
-    everything closes.
+    everything closes; what takes longer than its share of the drain is broken off.
     """
     settings = state.settings
     async with AsyncExitStack() as stack:
         await state.database.open()
-        stack.push_async_callback(state.database.close)
+        stack.push_async_callback(_close_database, state)
         keeper = PartitionKeeper(
             state.database, state.metrics, settings.partitions_ahead_days
         )
@@ -191,16 +205,17 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
                     settings.push_backoff_max_s,
                 )
                 tasks.append(asyncio.create_task(supervise(name, pusher.run)))
-        stack.push_async_callback(_cancel, tasks)
+        stack.push_async_callback(_cancel, tasks, state.drain)
         writer = asyncio.create_task(state.group_commit.run(), name="group commit")
         try:
             await state.listeners.start(tracker_host)
             log.info("started", version=__version__, pushes=bool(settings.odoo_url))
             yield
         finally:
-            await state.listeners.stop()
+            await state.listeners.stop(state.drain.left_s(SENDERS))
             state.group_commit.close()
-            await writer
+            # Nobody was told yet that what remains by then is stored.
+            await end_within([writer], state.drain.left_s(COMMIT))
     log.info("stopped")
 
 
@@ -236,10 +251,14 @@ async def supervise(
         await asyncio.sleep(restart_s)
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[None]], drain: Drain) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=drain.left_s((COMMIT + ALL) / 2))
+
+
+async def _close_database(state: State) -> None:
+    await state.database.close(state.drain.left_s(ALL))
 
 
 def _methods_of(path: str) -> str:
@@ -265,16 +284,28 @@ def _client(request: Request) -> str:
     return network_of(request.client.host) if request.client else ""
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        connections=settings.http_max_connections,
+        head_s=settings.http_head_timeout_s,
+        body_s=settings.http_body_timeout_s,
+        # What comes in the first half can still be committed and answered.
+        drain_s=settings.drain_s * SENDERS / 2,
+        body_bytes=settings.max_body_bytes,
+    )
+
+
 def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
     """The ASGI application of one service with these settings.
 
     The ports of trackers, which the settings name, are opened on ``tracker_host``.
     """
     metrics = Metrics()
+    held = ByteBudget(settings.max_held_bytes, metrics.held_bytes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        state = build_state(settings, metrics)
+        state = build_state(settings, metrics, held)
         app.state.gps = state
         async with running(state, tracker_host):
             yield
@@ -289,6 +320,7 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
+    app.state.protocol = http_protocol(_limits(settings), metrics, held)
     app.add_middleware(RequestContext, metrics=metrics)
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import resource
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,12 +11,11 @@ from types import FrameType
 from typing import NoReturn
 
 import msgspec
-import uvicorn
-from fastapi import FastAPI
 from prometheus_client import disable_created_metrics
 
 from gps_ingestion_service import schema, schema_state
 from gps_ingestion_service.app import create_app
+from gps_ingestion_service.connections.server import Server
 from gps_ingestion_service.database import is_outage
 from gps_ingestion_service.events import commands as events
 from gps_ingestion_service.fix import Rejection, printable
@@ -31,9 +29,6 @@ from gps_ingestion_service.settings import (
     SettingsError,
     load,
 )
-
-# Longer than a request waits for its commit, shorter than an orchestrator does.
-_GRACE_S = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,38 +105,9 @@ def _serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
     app = create_app(settings, options.host)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=options.host,
-            port=options.port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            forwarded_allow_ips=settings.forwarded_allow_ips,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-    )
-    server.ends_streams(app)
+    server = Server(app, options.host, options.port, settings)
     server.run()
     return 0 if server.started else 1
-
-
-class _Server(uvicorn.Server):
-    """A server whose stop does not wait for streams that never end."""
-
-    def ends_streams(self, app: FastAPI) -> None:
-        """Say whose live feed is to be closed first."""
-        self._app = app
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then answer the rest and close."""
-        self._app.state.gps.live.close()
-        await super().shutdown(sockets)
 
 
 def _allow_many_connections() -> None:

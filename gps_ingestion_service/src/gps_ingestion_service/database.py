@@ -1,5 +1,6 @@
 """The connection pool, and what a PostgreSQL error means for a fix."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -125,11 +126,15 @@ class Database:
             **connect_arguments(self._settings),
         )
 
-    async def close(self) -> None:
-        """Close every connection, by force where one does not answer."""
+    async def close(self, patience_s: float = 10.0) -> None:
+        """Close every connection, by force where one does not answer for that long."""
         if self._pool is not None:
             pool, self._pool = self._pool, None
-            await pool.close()
+            try:
+                async with asyncio.timeout(patience_s):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
 
     async def connect(self) -> Connection:
         """A connection outside the pool, for what lives as long as the service."""

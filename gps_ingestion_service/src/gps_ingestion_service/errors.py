@@ -74,6 +74,74 @@ class QuarantineFull(ServiceError):
         )
 
 
+class TooManyConnections(ServiceError):
+    """More connections are open than the service is willing to hold."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "too_many_connections",
+            "too many connections are open; keep the data and send it again",
+            retry_after_s=5,
+        )
+
+
+class TooManyBytes(ServiceError):
+    """What waits for its answer holds all the memory that it may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "too_many_bytes",
+            "too many bytes wait to be stored; keep the data and send it again",
+            retry_after_s=1,
+        )
+
+
+class Stopping(ServiceError):
+    """The service stops and cannot wait for the rest of a request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "stopping",
+            "the service stops; keep the data and send it again",
+            retry_after_s=5,
+        )
+
+
+class TooSlow(ServiceError):
+    """The ``part`` of a request, head or body, took longer than it may."""
+
+    def __init__(self, part: str, limit_s: float) -> None:
+        super().__init__(
+            408,
+            f"{part}_timeout",
+            f"the {part} took longer than {limit_s:g} s; keep the data and send it "
+            "again, in smaller batches where the line is slow",
+        )
+
+
+class BodyTooLarge(ServiceError):
+    """A body is larger than that of one request may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            413,
+            "body_too_large",
+            f"the body exceeds {limit} bytes; send smaller batches",
+        )
+
+
+class HeadTooLarge(ServiceError):
+    """Target and headers are larger than those of any sender."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            431, "head_too_large", f"target and headers exceed {limit} bytes"
+        )
+
+
 class NotReady(ServiceError):
     """The service runs but has not loaded what it needs to answer."""
 

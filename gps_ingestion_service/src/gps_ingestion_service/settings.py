@@ -129,12 +129,34 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
         4 * 1024 * 1024, ge=1024, description="largest request body, bytes"
     )
     max_rows: int = Field(5000, ge=1, description="most rows in one request")
+    max_held_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=65_536,
+        description="most bytes of all bodies and frames that are not answered yet",
+    )
+    http_max_connections: int = Field(
+        4000, ge=1, description="most open HTTP connections"
+    )
+    http_keep_alive_s: int = Field(
+        65, ge=1, description="longest silence between two requests, seconds"
+    )
+    http_head_timeout_s: float = Field(
+        10.0, gt=0, description="longest from connecting to the end of the headers"
+    )
+    http_body_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="longest that a body takes to come, and an answer to be taken",
+    )
+    drain_s: float = Field(
+        20.0, ge=2, le=600, description="longest that a stop takes, seconds"
+    )
     queue_max_rows: int = Field(
         50_000, ge=1, description="most rows that wait for a commit"
     )
     commit_max_rows: int = Field(5000, ge=1, description="most rows of one commit")
     device_requests_per_s: float = Field(
-        50.0, ge=0, description="requests of one device a second; 0: no limit"
+        50.0, ge=0, description="requests or frames of one device a second; 0: no limit"
     )
     device_request_burst: int = Field(
         500, ge=1, description="requests that it may send at once after a pause"
@@ -210,6 +232,11 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
         secret = self.odoo_hmac_secret
         if self.odoo_url and not (secret and secret.get_secret_value()):
             raise ValueError("GPS_ODOO_HMAC_SECRET must be set when GPS_ODOO_URL is")
+        if self.max_held_bytes < self.max_body_bytes:
+            raise ValueError(
+                "GPS_MAX_HELD_BYTES must not be below GPS_MAX_BODY_BYTES: "
+                "the largest body would never be taken"
+            )
         if self.queue_max_rows < self.max_rows:
             raise ValueError("GPS_QUEUE_MAX_ROWS must not be below GPS_MAX_ROWS")
         kept = self.retention_days

@@ -6,6 +6,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from gps_ingestion_service.auth import Credentials, Scope
+from gps_ingestion_service.connections.budget import ByteBudget
+from gps_ingestion_service.connections.drain import Drain
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.service import Provisioning
@@ -45,6 +47,8 @@ class State:
     device_rate: RateLimit
     failure_rate: RateLimit
     health: Health
+    held: ByteBudget
+    drain: Drain
 
 
 def get_state(request: Request) -> State:

@@ -1,11 +1,15 @@
 """What a tracker port bears: many, slow and repeated connections, and a stop."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from support.listening import (
+    NONE,
     ONE,
+    codes,
+    concox,
     ended,
     has_ended,
     intake_of,
@@ -15,7 +19,18 @@ from support.listening import (
 )
 from support.service import Service, eventually
 from support.sockets import linked, logged_in, mailbox
-from support.trackers import datagram, frame, gt06, gt06_login, login, recent
+from support.trackers import (
+    IMEI,
+    datagram,
+    frame,
+    framed,
+    gt06,
+    gt06_login,
+    gt06_position,
+    login,
+    recent,
+    records,
+)
 
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.formats import TRACKER_FORMATS
@@ -104,6 +119,109 @@ async def test_a_byte_now_and_then_does_not_keep_a_frame_open(
         await ended(service, "too_slow")
 
 
+async def test_a_frame_that_never_ends_is_kept_with_the_reason(
+    migrated_url: str, db: Connection
+) -> None:
+    half = frame(recent(0))[:20]
+    async with listening(migrated_url, tracker_frame_timeout_s=0.2) as service:
+        async with logged_in(teltonika(service)) as slow:
+            await slow.send(half)
+            assert await slow.is_closed()
+        async with logged_in(teltonika(service)) as gone:
+            await gone.send(half + b"x")
+        await ended(service, "truncated")
+    assert await codes(db) == ["too_slow", "truncated"]
+    kept = await db.fetch(
+        "SELECT device_id, reason, payload FROM quarantine ORDER BY id"
+    )
+    assert [record["device_id"] for record in kept] == [IMEI, IMEI]
+    assert [record["payload"] for record in kept] == [half, half + b"x"]
+    assert kept[0]["reason"] == "the frame took too long, after 20 bytes"
+
+
+async def test_a_login_that_never_ends_is_kept_with_the_reason(
+    migrated_url: str, db: Connection
+) -> None:
+    async with listening(migrated_url, tracker_login_timeout_s=0.2) as service:
+        async with linked(teltonika(service)) as link:
+            await link.send(login()[:5])
+            assert await link.is_closed()
+    assert await codes(db) == ["too_slow"]
+
+
+async def test_a_tracker_that_sends_too_fast_keeps_its_data(
+    migrated_url: str, db: Connection
+) -> None:
+    slow = {"device_requests_per_s": 0.001, "device_request_burst": 2}
+    async with listening(migrated_url, **slow) as service:
+        await service.provision("356307042440000", "MH2")
+        async with logged_in(teltonika(service)) as link:
+            assert await link.ask(frame(recent(9))) == ONE
+            # What cannot be taken costs a write too.
+            assert await link.ask(framed(records(0x08, [recent(8)]), 1)) == NONE
+            assert await link.ask(frame(recent(7))) == NONE
+            assert await link.ask(framed(records(0x08, [recent(6)]), 1)) == NONE
+        async with mailbox(teltonika(service)) as box:
+            assert (await box.ask(datagram(recent(5))))[-1:] == b"\x00"
+        async with linked(concox(service)) as link:
+            assert await link.ask(gt06_login("356307042440000"), 10)
+            for age in (4, 3):
+                packet = gt06(0x12, gt06_position(recent_time(age)), age)
+                assert await link.ask(packet, 10)
+            packet = gt06(0x12, gt06_position(recent_time(2)), 2)
+            assert await link.ask(packet, 10) == b""
+        page = await service.metrics()
+        assert (
+            'gps_tracker_frames_total{outcome="too_fast",protocol="teltonika",'
+            'transport="tcp"} 2.0'
+        ) in page
+    assert await stored(db) == 3
+    assert await codes(db) == ["wrong_checksum"]
+
+
+def recent_time(seconds_ago: int) -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=seconds_ago)
+
+
+async def test_frames_that_wait_hold_no_more_memory_than_all_may(
+    migrated_url: str, db: Connection
+) -> None:
+    limits = {"max_held_bytes": 65_536, "max_body_bytes": 1024}
+    async with listening(migrated_url, **limits) as service:
+        await service.provision("356307042440000", "MH2")
+
+        def held() -> float:
+            registry = service.state.metrics.registry
+            return registry.get_sample_value("gps_held_bytes") or 0.0
+
+        async with (
+            logged_in(teltonika(service)) as first,
+            logged_in(teltonika(service), "356307042440000") as second,
+        ):
+            await first.send(bytes(4) + (60_000).to_bytes(4) + bytes(50_000))
+
+            async def first_is_held() -> bool:
+                return held() == 50_008
+
+            await eventually(first_is_held, "the open frame is held")
+            assert await second.ask(frame(recent(0))) == ONE
+            await second.send(bytes(4) + (60_000).to_bytes(4) + bytes(20_000))
+            assert await second.is_closed()
+            async with mailbox(teltonika(service)) as box:
+                box.send(bytes(20_000))
+
+                async def dropped() -> bool:
+                    return 'outcome="dropped"' in await service.metrics()
+
+                await eventually(dropped, "the datagram is dropped")
+        await ended(service, "too_many_bytes")
+
+        async def all_given_back() -> bool:
+            return held() == 0
+
+        await eventually(all_given_back, "what was held is given back")
+
+
 async def test_a_stop_answers_the_frame_in_hand_and_ends_the_idle(
     trackers: Service, db: Connection
 ) -> None:
@@ -117,7 +235,7 @@ async def test_a_stop_answers_the_frame_in_hand_and_ends_the_idle(
         await busy.send(frame(recent(0)))
         udp = asyncio.create_task(box.ask(datagram(recent(9))))
         await eventually(lambda: _waiting(db), "the rows wait for the lock")
-        stopping = asyncio.create_task(trackers.state.listeners.stop())
+        stopping = asyncio.create_task(trackers.state.listeners.stop(60))
         assert await idle.is_closed()
         await blocker.execute("ROLLBACK")
         await blocker.close()
@@ -175,7 +293,7 @@ async def test_a_tracker_that_does_not_take_its_answers_is_hung_up_on(
 
         await eventually(hung_up_on, "the service hangs up")
     await ended(trackers, "does_not_read", "gt06")
-    await listener.stop()
+    await listener.stop(60)
 
 
 async def test_datagrams_beyond_what_is_in_hand_are_dropped_for_the_tracker_to_repeat(
@@ -191,7 +309,7 @@ async def test_datagrams_beyond_what_is_in_hand_are_dropped_for_the_tracker_to_r
             return 'outcome="dropped"' in await trackers.metrics()
 
         await eventually(dropped, "the datagram is dropped")
-    await listener.stop()
+    await listener.stop(60)
 
 
 async def test_a_mistake_of_the_service_ends_one_connection_and_is_logged(

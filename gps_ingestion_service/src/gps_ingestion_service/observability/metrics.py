@@ -56,6 +56,20 @@ class Metrics:
             ["code"],
             registry=registry,
         )
+        self.http_connections = Gauge(
+            "gps_http_connections", "Open HTTP connections", registry=registry
+        )
+        self.http_ends = Counter(
+            "gps_http_connections_ended",
+            "HTTP connections that reached a limit, by which",
+            ["reason"],
+            registry=registry,
+        )
+        self.held_bytes = Gauge(
+            "gps_held_bytes",
+            "Bytes of bodies and frames that are not answered yet",
+            registry=registry,
+        )
         self.http = Histogram(
             "gps_http_request_seconds",
             "Time to answer a request",
@@ -142,7 +156,8 @@ class Metrics:
         )
         self.tracker_frames = Counter(
             "gps_tracker_frames",
-            "Frames by what became of them: stored, notice, refused, unavailable",
+            "Frames by what became of them: stored, notice, refused, unavailable, "
+            "too_fast, dropped",
             ["protocol", "transport", "outcome"],
             registry=registry,
         )

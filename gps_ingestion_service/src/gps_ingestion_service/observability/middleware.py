@@ -1,5 +1,6 @@
 """What surrounds every request: an id, one log line, one measurement."""
 
+import asyncio
 import re
 import time
 import uuid
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gps_ingestion_service.errors import ServiceError, error_response
+from gps_ingestion_service.errors import ServiceError, Stopping, error_response
 from gps_ingestion_service.observability.metrics import Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -52,6 +53,12 @@ class RequestContext:
                 # Half a request: nothing of it was taken, and nobody waits for an
                 # answer.
                 status = _CLIENT_CLOSED
+            except asyncio.CancelledError:
+                # The stop waits no longer. What was sent may be stored or not: to send
+                # it again is harmless.
+                if status == 0:
+                    await error_response(Stopping())(scope, receive, send_with_id)
+                raise
             except Exception:
                 log.exception("unhandled_error", path=scope["path"])
                 if status == 0:

@@ -75,7 +75,7 @@ def answer(verdicts: Sequence[Verdict]) -> Response:
             "description": "a verdict per row, sent after commit",
             "content": {"application/json": {"example": ANSWER_EXAMPLE}},
         },
-        **errors(400, 401, 403, 413, 415, 429, 503),
+        **errors(400, 401, 403, 408, 413, 415, 429, 503),
     },
     openapi_extra=NATIVE_BODY,
 )
@@ -196,7 +196,7 @@ def _answers(path: str) -> dict[int | str, dict[str, Any]]:
             "description": "dealt with",
             "content": {"application/json": {"schema": {"anyOf": verdicts}}},
         },
-        **errors(400, 401, 403, 404, 413, 415, 429, 503),
+        **errors(400, 401, 403, 404, 408, 413, 415, 429, 503),
     }
 
 

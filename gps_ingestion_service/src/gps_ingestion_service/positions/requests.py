@@ -9,6 +9,7 @@ from gps_ingestion_service import auth
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.devices.signing import Claim
 from gps_ingestion_service.errors import (
+    BodyTooLarge,
     ServiceError,
     TooManyRequests,
     Unauthorised,
@@ -34,24 +35,18 @@ async def read_message(request: Request, max_body_bytes: int) -> Message:
         )
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_body_bytes:
-        raise _too_large(max_body_bytes)
+        raise BodyTooLarge(max_body_bytes)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_body_bytes:
-            raise _too_large(max_body_bytes)
+            raise BodyTooLarge(max_body_bytes)
     return Message(
         query=request.url.query,
         body=bytes(body),
         content_type=request.headers.get("content-type", ""),
         user=request.headers.get("x-limit-u", ""),
         device=request.headers.get("x-limit-d", ""),
-    )
-
-
-def _too_large(limit: int) -> ServiceError:
-    return ServiceError(
-        413, "body_too_large", f"the body exceeds {limit} bytes; send smaller batches"
     )
 
 

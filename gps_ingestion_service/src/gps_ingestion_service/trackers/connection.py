@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from gps_ingestion_service.devices.repository import Device
-from gps_ingestion_service.formats import FrameError, TrackerFormat
+from gps_ingestion_service.formats import DecodeError, FrameError, TrackerFormat
 from gps_ingestion_service.formats.tracker import (
     Login,
     Notice,
@@ -39,6 +39,16 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     frame_s: float
 
 
+# Why a frame that came in part only is kept: a device that is never heard to the end of
+# one has a fault that somebody must be able to see.
+_INCOMPLETE = {
+    "login_timeout": ("too_slow", "the login took too long"),
+    "too_slow": ("too_slow", "the frame took too long"),
+    "truncated": ("truncated", "the device hung up within a frame"),
+    "lost": ("truncated", "the connection broke within a frame"),
+}
+
+
 class HangUp(Exception):
     """The connection ends; the message is the reason that is measured."""
 
@@ -60,6 +70,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
+        self._held = 0
         self._announced = timedelta(0)
         self._stop_reason: str | None = None
         self._read: asyncio.Future[bytes] | None = None
@@ -80,6 +91,7 @@ class Connection:
             async with asyncio.timeout(self._patience.login_s):
                 frame = await self._next_frame(self._tracker.max_login_bytes)
         except TimeoutError:
+            await self._keep_incomplete("login_timeout")
             raise HangUp("login_timeout") from None
         packet = await self._decode(frame, None)
         if not isinstance(packet, Login):
@@ -114,6 +126,12 @@ class Connection:
         self._stop_reason = reason
         if self._read is not None:
             self._read.cancel()
+
+    def close(self) -> None:
+        """Let the connection go, whether or not the tracker takes its last answer."""
+        self._intake.held.give_back(self._held)
+        self._held = 0
+        self._writer.close()
 
     async def _answer(self, frame: Frame) -> None:
         device = self._intake.device(self.device_id or "")
@@ -154,6 +172,9 @@ class Connection:
 
     async def _next_frame(self, max_bytes: int) -> Frame:
         """The next whole frame, of ``max_bytes`` at most."""
+        # The frame before has been answered.
+        self._intake.held.give_back(self._held - len(self._buffer))
+        self._held = len(self._buffer)
         deadline = None
         loop = asyncio.get_running_loop()
         while True:
@@ -173,9 +194,15 @@ class Connection:
                 return self._frame(data)
             if self._buffer and deadline is None:
                 deadline = loop.time() + self._patience.frame_s
-            await self._receive(
-                self._patience.idle_s if deadline is None else deadline - loop.time()
-            )
+            try:
+                await self._receive(
+                    self._patience.idle_s
+                    if deadline is None
+                    else deadline - loop.time()
+                )
+            except HangUp as end:
+                await self._keep_incomplete(str(end))
+                raise
 
     def _frame(self, data: bytes) -> Frame:
         return Frame(self._tracker, "tcp", data, now(), self._announced)
@@ -199,7 +226,22 @@ class Connection:
             self._read = None
         if not data:
             raise HangUp("truncated" if self._buffer else "left")
+        if not self._intake.held.take(len(data)):
+            raise HangUp("too_many_bytes")
+        self._held += len(data)
         self._buffer += data
+
+    async def _keep_incomplete(self, end: str) -> None:
+        """Put what there is of a frame into quarantine, where it ended that way."""
+        if not self._buffer or end not in _INCOMPLETE:
+            return
+        code, reason = _INCOMPLETE[end]
+        await self._intake.refuse(
+            self._frame(bytes(self._buffer)),
+            DecodeError(code, f"{reason}, after {len(self._buffer)} bytes"),
+            self.device_id,
+            trusted=self.device_id is not None,
+        )
 
     async def _send(self, answer: bytes) -> None:
         if not answer:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import structlog
 
+from gps_ingestion_service.connections.drain import end_within
 from gps_ingestion_service.formats import FrameError, TrackerFormat
 from gps_ingestion_service.formats.tracker import Notice, Report
 from gps_ingestion_service.trackers.intake import UNKNOWN_DEVICE, Frame, Intake, now
@@ -39,10 +40,10 @@ class DatagramListener(asyncio.DatagramProtocol):
         bound: int = transport.get_extra_info("sockname")[1]
         return bound
 
-    async def stop(self) -> None:
-        """Answer the datagrams in hand, then close."""
+    async def stop(self, patience_s: float) -> None:
+        """Answer the datagrams in hand, for that long at most, then close."""
         self._stopped = True
-        await asyncio.gather(*self._in_hand, return_exceptions=True)
+        await end_within(set(self._in_hand), patience_s)
         if self._transport is not None:
             self._transport.close()
 
@@ -53,12 +54,18 @@ class DatagramListener(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, address: Any) -> None:
         """One datagram came."""
         frame = Frame(self._tracker, "udp", data, now())
-        if self._stopped or len(self._in_hand) >= self._max_in_hand:
+        held = self._intake.held
+        if (
+            self._stopped
+            or len(self._in_hand) >= self._max_in_hand
+            or not held.take(len(data))
+        ):
             self._intake.count(frame, "dropped")
             return
         task = asyncio.create_task(self._take(frame, address))
         self._in_hand.add(task)
         task.add_done_callback(self._in_hand.discard)
+        task.add_done_callback(lambda _: held.give_back(len(data)))
 
     async def _take(self, frame: Frame, address: Any) -> None:
         try:

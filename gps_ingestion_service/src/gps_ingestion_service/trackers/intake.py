@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from gps_ingestion_service.connections.budget import ByteBudget
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.repository import Device
@@ -16,6 +17,7 @@ from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.positions.service import DeviceSender, Ingestion
 from gps_ingestion_service.quarantine.repository import Refused
 from gps_ingestion_service.quarantine.service import ANONYMOUS, Quarantine
+from gps_ingestion_service.rate_limit import RateLimit
 
 UNKNOWN_DEVICE = DecodeError(
     "unknown_device", "no enabled device has this id; provision it"
@@ -76,12 +78,16 @@ class Intake:
         ingestion: Ingestion,
         quarantine: Quarantine,
         metrics: Metrics,
+        rate: RateLimit,
+        held: ByteBudget,
     ) -> None:
         self._database = database
         self._registry = registry
         self._ingestion = ingestion
         self._quarantine = quarantine
         self._metrics = metrics
+        self._rate = rate
+        self.held = held
 
     @property
     def is_ready(self) -> bool:
@@ -106,8 +112,11 @@ class Intake:
         """How many records of the report are durably stored: all, or none.
 
         A record that is rejected counts once the frame is in quarantine for good; a
-        device that was told less than all would send the same frame for ever.
+        device that was told less than all would send the same frame for ever. None
+        of one that sends faster than any device has to.
         """
+        if self._is_too_fast(frame, device.device_id):
+            return 0
         try:
             verdicts = await self._ingestion.ingest(
                 report.rows, DeviceSender(device), frame.received_at
@@ -130,6 +139,8 @@ class Intake:
         self, frame: Frame, error: DecodeError, device_id: str | None, *, trusted: bool
     ) -> bool:
         """Keep a frame that cannot be taken; False where that is not possible now."""
+        if trusted and self._is_too_fast(frame, device_id or ""):
+            return False
         self.count(frame, "refused")
         refused = frame.refused(error, device_id, trusted=trusted)
         if not trusted:
@@ -139,6 +150,12 @@ class Intake:
             await self._quarantine.keep([refused])
         except StorageUnavailable:
             return False
+        return True
+
+    def _is_too_fast(self, frame: Frame, device_id: str) -> bool:
+        if not self._rate.take(device_id):
+            return False
+        self.count(frame, "too_fast")
         return True
 
     def count(self, frame: Frame, outcome: str) -> None:

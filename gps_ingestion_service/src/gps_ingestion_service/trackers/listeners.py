@@ -1,5 +1,7 @@
 """Every port that the settings name, opened and closed together."""
 
+import asyncio
+
 import structlog
 
 from gps_ingestion_service.formats import TRACKER_FORMATS
@@ -62,8 +64,7 @@ class Listeners:
             self._open.append(datagrams)
         log.info("tracker_port_open", protocol=name, host=host, port=self.ports[name])
 
-    async def stop(self) -> None:
-        """Answer what is in hand, then close every port."""
-        for listener in self._open:
-            await listener.stop()
-        self._open.clear()
+    async def stop(self, patience_s: float) -> None:
+        """Answer what is in hand, for that long at most, then close every port."""
+        listeners, self._open = self._open, []
+        await asyncio.gather(*(listener.stop(patience_s) for listener in listeners))

@@ -5,6 +5,7 @@ from collections import Counter
 
 import structlog
 
+from gps_ingestion_service.connections.drain import end_within
 from gps_ingestion_service.formats import TrackerFormat
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.trackers.connection import Connection, HangUp, Patience
@@ -54,15 +55,15 @@ class StreamListener:
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
-    async def stop(self) -> None:
-        """Take no more connections, answer the frames in hand, then hang up."""
+    async def stop(self, patience_s: float) -> None:
+        """Take no more connections, answer the frames in hand, for that long at most,
+        then hang up."""
         if self._server is None:
             return
         self._server.close()
-        tasks = list(self._connections)
         for connection in list(self._connections.values()):
             connection.stop("shutdown")
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_within(list(self._connections), patience_s)
 
     async def _accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -96,7 +97,7 @@ class StreamListener:
             if not self._by_address[address]:
                 del self._by_address[address]
             self._gauge()
-            writer.close()
+            connection.close()
 
     def _why_not(self, address: str) -> str | None:
         if len(self._connections) >= self._max_connections:

@@ -44,6 +44,8 @@ def intake_of(service: Service) -> Intake:
         state.ingestion,
         state.quarantine,
         state.metrics,
+        state.device_rate,
+        state.held,
     )
 
 

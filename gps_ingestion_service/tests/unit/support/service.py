@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.settings import Settings
@@ -108,7 +109,13 @@ async def over_http(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = service.app
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
+            uvicorn.Config(
+                app,
+                http=app.state.protocol,
+                log_config=None,
+                lifespan="off",
+                ws="none",
+            )
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
@@ -119,6 +126,18 @@ async def over_http(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
             listener.close()
 
 
+def variables(settings: Settings) -> dict[str, str]:
+    """The environment that says what was set of these settings."""
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {
+        f"GPS_{name}".upper(): (
+            value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        )
+        for name, value in values.items()
+        if value is not None
+    }
+
+
 class ServiceProcess:
     """``python -m gps_ingestion_service serve`` with its own port."""
 
@@ -126,21 +145,10 @@ class ServiceProcess:
         self.url = f"http://127.0.0.1:{port}"
         self.settings = settings
         self.log = log
-        secret = settings.odoo_hmac_secret
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GPS_")},
-            "GPS_DATABASE_URL": settings.database_url.get_secret_value(),
-            "GPS_ADMIN_TOKEN": settings.admin_token.get_secret_value(),
-            "GPS_INGEST_TOKEN": "the-ingest-token",
-            "GPS_ODOO_URL": settings.odoo_url,
-            "GPS_ODOO_HMAC_SECRET": secret.get_secret_value() if secret else "",
-            "GPS_PUSH_INTERVAL_S": str(settings.push_interval_s),
-            "GPS_PUSH_BACKOFF_MAX_S": str(settings.push_backoff_max_s),
+            **variables(settings),
             "GPS_CONNECT_TIMEOUT_S": "2",
-            "GPS_FACTS": str(settings.facts),
-            "GPS_FACTS_INTERVAL_S": str(settings.facts_interval_s),
-            "GPS_TELTONIKA_PORT": str(settings.teltonika_port or ""),
-            "GPS_GT06_PORT": str(settings.gt06_port or ""),
         }
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None

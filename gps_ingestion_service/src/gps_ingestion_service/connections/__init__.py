@@ -1,0 +1,1 @@
+"""HTTP connections: how many, how slow, how much they hold, and how they end."""
