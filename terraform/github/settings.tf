@@ -7,8 +7,6 @@ locals {
     ECR_REGISTRY       = local.bootstrap.ecr_registry
     STAGING_ODOO_URL   = "https://staging.${local.bootstrap.domain}"
     STAGING_GPS_URL    = "https://gps.staging.${local.bootstrap.domain}"
-    ODOO_COMMIT        = var.odoo_source.commit
-    ODOO_SHA256        = var.odoo_source.sha256
     TF_STATE_BUCKET    = var.state_bucket
     TF_INPUTS = jsonencode({
       region             = local.bootstrap.region

@@ -33,16 +33,6 @@ variable "members" {
   }
 }
 
-variable "odoo_source" {
-  description = "Odoo 18.0's source: a commit of odoo/odoo, and the SHA-256 of its archive (docs/pipelines.md)."
-  type        = object({ commit = string, sha256 = string })
-
-  validation {
-    condition     = can(regex("^[0-9a-f]{40}$", var.odoo_source.commit)) && can(regex("^[0-9a-f]{64}$", var.odoo_source.sha256))
-    error_message = "Give a whole commit and a whole SHA-256."
-  }
-}
-
 variable "alarm_emails" {
   description = "Who is told when something is wrong, as the environments' pipeline passes it on."
   type        = list(string)

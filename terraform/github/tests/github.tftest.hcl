@@ -40,11 +40,6 @@ variables {
     project-lead = ["anna"]
     devops-lead  = ["bela"]
   }
-
-  odoo_source = {
-    commit = "0123456789012345678901234567890123456789"
-    sha256 = "0123456789012345678901234567890123456789012345678901234567890123"
-  }
 }
 
 run "nothing_reaches_main_unchecked" {
@@ -156,7 +151,7 @@ run "the_pipelines_know_what_they_read" {
 
   assert {
     condition = toset(keys(github_actions_variable.this)) == toset([
-      "AWS_BUILD_ROLE_ARN", "AWS_REGION", "ECR_REGISTRY", "ODOO_COMMIT", "ODOO_SHA256",
+      "AWS_BUILD_ROLE_ARN", "AWS_REGION", "ECR_REGISTRY",
       "STAGING_GPS_URL", "STAGING_ODOO_URL", "TF_INPUTS", "TF_STATE_BUCKET",
     ])
     error_message = "docs/pipelines.md lists these variables."

@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,6 +52,25 @@ class Scan:
     findings: tuple[Finding, ...] = ()
     checked: bool = True
     why: str = ""
+
+    def to_text(self) -> str:
+        """For a file between two steps."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Scan:
+        """What :meth:`to_text` wrote.
+
+        :raises StepError: it is something else
+        """
+        try:
+            document = json.loads(text)
+            findings = tuple(Finding(**item) for item in document.pop("findings"))
+            return cls(findings=findings, **document)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StepError(
+                "scan-unreadable", f"this is no scan's result: {error}"
+            ) from error
 
 
 def decide(
@@ -232,6 +252,7 @@ def trivy_scan(image: str, runner: Runner) -> Scan:
     :raises StepError: the scanner failed for another reason than missing data
     """
     command = ["trivy", "image", "--quiet", "--format", "json", "--scanners", "vuln"]
+    command += ["--image-src", "docker"]
     try:
         result = runner([*command, image])
     except StepError as error:

@@ -42,7 +42,9 @@ def build_options(
         words += ["--secret", f"id=pip,src={path}"]
     if odoo_image:
         series = odoo_image.rpartition(":")[2].partition("-")[0]
-        for pair in ("ORIGIN=image", f"IMAGE={odoo_image}", f"SERIES={series}"):
+        # The commit that the repository pins is not what this image holds.
+        own = ("ORIGIN=image", f"IMAGE={odoo_image}", f"SERIES={series}", "COMMIT=")
+        for pair in own:
             words += ["--build-arg", f"ODOO_{pair}"]
     split = next((word for word in words if len(word.split()) != 1), None)
     if split is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from delivery.pipeline.build import build_options
@@ -124,29 +127,58 @@ HOSTED = {
 }
 
 
-def test_an_image_names_its_commit() -> None:
-    options = build_options(ENVIRONMENT)
+def test_an_image_names_its_commit(tmp_path: Path) -> None:
+    options = build_options(ENVIRONMENT, tmp_path)
     assert options == (
         f"--build-arg REVISION={COMMIT} "
         f"--label org.opencontainers.image.revision={COMMIT}"
     )
 
 
-def test_main_reads_and_writes_the_layer_cache() -> None:
-    options = build_options(HOSTED)
+def test_main_reads_and_writes_the_layer_cache(tmp_path: Path) -> None:
+    options = build_options(HOSTED, tmp_path)
     cache = "type=registry,ref=1.dkr.ecr.example/tms-odoo-cache:main"
     assert f"--cache-from {cache}" in options
     assert f"--cache-to {cache},mode=max" in options
 
 
-def test_nothing_but_main_writes_the_layer_cache() -> None:
-    options = build_options({**HOSTED, "GITHUB_REF": "refs/tags/v1.0.0"})
+def test_nothing_but_main_writes_the_layer_cache(tmp_path: Path) -> None:
+    options = build_options({**HOSTED, "GITHUB_REF": "refs/tags/v1.0.0"}, tmp_path)
     assert "--cache-from" in options
     assert "--cache-to" not in options
 
 
-def test_a_machine_without_public_registries_brings_its_own_base() -> None:
+def test_a_machine_without_public_registries_brings_its_own_base(
+    tmp_path: Path,
+) -> None:
     extra = {"EXTRA_BUILD_OPTIONS": " --build-arg BASE_IMAGE=local/base:1 "}
-    options = build_options({**ENVIRONMENT, **extra, "ODOO_COMMIT": "d" * 40})
+    options = build_options({**ENVIRONMENT, **extra}, tmp_path)
     assert options.endswith("--build-arg BASE_IMAGE=local/base:1")
+
+
+def test_odoo_is_built_from_the_commit_that_is_pinned_beside_the_dockerfile(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "odoo-source.toml").write_text(f'commit = "{"d" * 40}"\n')
+    options = build_options(ENVIRONMENT, tmp_path)
     assert f"--build-arg ODOO_COMMIT={'d' * 40}" in options
+
+
+@pytest.mark.parametrize(
+    "text", ["", "commit = 1", 'commit = "18.0"', 'commit = "d1d1d1d"', "commit"]
+)
+def test_a_source_that_is_not_pinned_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "odoo-source.toml").write_text(text)
+    with pytest.raises(StepError, match="odoo-source"):
+        build_options(ENVIRONMENT, tmp_path)
+
+
+def test_the_addon_pins_one_commit_of_the_repository_that_its_image_is_built_from(
+    components: tuple[Path, ...],
+) -> None:
+    _, addon = components
+    pinned = tomllib.loads((addon / "odoo-source.toml").read_text())
+    assert f"ODOO_COMMIT={pinned['commit']}" in build_options(ENVIRONMENT, addon)
+    dockerfile = (addon / "Dockerfile").read_text()
+    assert f"ADD {pinned['repository']}#${{ODOO_COMMIT" in dockerfile
+    assert f"ARG ODOO_SERIES={pinned['branch']}" in dockerfile

@@ -71,10 +71,28 @@ def test_gates_an_image(
     work.set("AWS_ENDPOINT_URL", "http://127.0.0.1:5555")
     assert gate(tmp_path, "--digest", DIGEST) == 3
     assert "image scan: NOT CHECKED" in capsys.readouterr().out
+
+
+def test_what_trivy_found_reaches_the_gate_in_a_file(
+    world: Answers, work: Job, tmp_path: Path
+) -> None:
     critical = [{"VulnerabilityID": "CVE-1", "Severity": "CRITICAL"}]
     world.on("trivy", output={"Results": [{"Vulnerabilities": critical}]})
-    assert gate(tmp_path, "--local-image", "x:1") == 1
+    written = tmp_path / "scan.json"
+    assert main(["trivy-scan", "--image", "x:1", "--output", str(written)]) == 0
+    assert gate(tmp_path, "--scan", str(written)) == 1
     assert "CVE-1" in (work.folder / "STEP_SUMMARY").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"findings": [{}]}', "null"])
+@pytest.mark.usefixtures("world", "work")
+def test_a_file_that_is_no_scan_does_not_pass_the_gate(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "scan.json"
+    written.write_text(text)
+    assert gate(tmp_path, "--scan", str(written)) == 1
+    assert "scan-unreadable" in capsys.readouterr().err
 
 
 def test_the_gate_waits_for_a_scan_as_long_as_the_run_says(

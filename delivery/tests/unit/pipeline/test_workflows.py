@@ -174,6 +174,9 @@ def test_each_component_keeps_a_cache_of_its_own() -> None:
     key = (actions / "hosted-python" / "action.yml").read_text()
     asked = (actions / "setup-python-env" / "action.yml").read_text()
     assert "key: venvs-${{ runner.os }}-${{ inputs.environment }}-" in key
+    # As devtools.venvs does, by Python, its recipe and the locks.
+    assert "-${{ steps.python.outputs.python-version }}-" in key
+    assert "hashFiles('devtools/venvs.py', 'devtools/requirements/*.txt'," in key
     assert "environment: ${{ inputs.environment }}" in asked
 
 
@@ -255,6 +258,24 @@ def test_the_integration_tests_have_no_credentials_of_aws() -> None:
     environment = steps[tested]["env"]
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
         assert environment[f"AWS_{name}"] == ""
+
+
+WITH_A_LOGIN = {
+    "package.yml": "Package & Scan Artifact",
+    "rescan.yml": "Image of ${{ matrix.component }}",
+}
+
+
+@pytest.mark.parametrize(("workflow", "job"), WITH_A_LOGIN.items())
+def test_trivy_runs_without_the_jobs_logins(workflow: str, job: str) -> None:
+    steps = steps_of(workflow, job)
+    scan, gate = position(steps, "trivy-scan"), position(steps, "image-gate")
+    assert scan < gate
+    running = [step for step in steps if "trivy image" in step.get("run", "")]
+    for step in (steps[scan], *running):
+        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"):
+            assert step["env"][f"AWS_{name}"] == ""
+        assert step["env"]["DOCKER_CONFIG"].endswith("/no-login")
 
 
 @pytest.mark.parametrize(("workflow", "job"), DEPLOYMENTS.items())

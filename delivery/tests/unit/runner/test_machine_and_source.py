@@ -192,6 +192,7 @@ def test_a_build_gets_the_platform_s_base_image_and_odoo(tmp_path: Path) -> None
     words = build_options(environment, tmp_path, image).split()
     assert words[:2] == ["--build-arg", "BASE_IMAGE=registry/python:1"]
     assert "ODOO_ORIGIN=image" in words
+    assert "ODOO_COMMIT=" in words
     assert f"ODOO_IMAGE={image}" in words
     assert "ODOO_SERIES=19.0" in words
 
