@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ from devtools.errors import DevtoolsError
 from devtools.odoo_server import write_private
 from devtools.odoo_tree import OdooTree, inspect_tree
 
-URL = "https://github.com/odoo/odoo"
-# Head of the branch 18.0 on 2025-05-06, as Odoo's nightly build of that day says in its
-# release.py.
-COMMIT = "384f5bf9c7329366133447b624f206eb325d31f2"
+# The one that the pipelines build and test as well.
+_PINNED = tomllib.loads(
+    Path(__file__)
+    .parent.parent.joinpath("odoo_addons/tms_management/odoo-source.toml")
+    .read_text(encoding="utf-8")
+)
+URL, COMMIT = _PINNED["repository"], _PINNED["commit"]
 URL_VARIABLE, COMMIT_VARIABLE = "TMS_ODOO_SOURCE_URL", "TMS_ODOO_SOURCE_COMMIT"
 # A machine that reaches package registries only must not wait long to learn it.
 ANSWER_TIMEOUT_S = 5.0
