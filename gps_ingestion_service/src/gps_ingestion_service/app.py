@@ -108,7 +108,7 @@ def build_state(settings: Settings, metrics: Metrics, held: ByteBudget) -> State
         max_future=timedelta(seconds=settings.max_future_s),
         max_age=timedelta(days=settings.max_age_days),
     )
-    ingestion = Ingestion(database, registry, group_commit, time_policy, metrics)
+    ingestion = Ingestion(registry, group_commit, time_policy, metrics)
     bounds = Bounds(
         settings.quarantine_device_bytes,
         settings.quarantine_max_bytes,

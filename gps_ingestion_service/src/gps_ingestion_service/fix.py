@@ -32,7 +32,7 @@ ANNOUNCED_OFFSET = "announced_offset_minutes"
 _FALSE = frozenset({"false", "0"})
 
 
-class Fix(msgspec.Struct, frozen=True, kw_only=True):
+class Fix(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One timed position as a device sent it, in the service's own units.
 
     ``latitude`` and ``longitude`` are WGS 84 degrees, ``speed`` m/s, ``course``
@@ -41,6 +41,9 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     read as UTC, where it had no zone or was corrected; the difference is the
     correction. ``flags`` is what was found of it since it is stored. What a device
     sends and we do not model is kept in ``attributes``.
+
+    It refers to nothing that refers back, so the garbage collector need not look at
+    thousands of them.
     """
 
     fix_time: datetime
@@ -77,7 +80,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_mock(self) -> bool:
         """Whether the device says that an app made the position up."""
-        if _MOCK_NAMES.isdisjoint(self.attributes):
+        if not self.attributes or _MOCK_NAMES.isdisjoint(self.attributes):
             return False
         said = (self.attributes.get(name) for name in _MOCK_NAMES)
         return any(str(value).lower() in _TRUE for value in said)
@@ -130,7 +133,7 @@ class Status(StrEnum):
     WITHHELD = "withheld"
 
 
-class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The answer for one row; ``index`` is its place in the request, from 0."""
 
     index: int

@@ -35,7 +35,7 @@ class Table:
         self.gate.set()
         self.entered = asyncio.Event()
 
-    async def store(self, entries: Sequence[Entry]) -> set[Key]:
+    async def store(self, entries: Sequence[Entry]) -> dict[Key, Status]:
         self.entered.set()
         await self.gate.wait()
         self.groups.append(len(entries))
@@ -43,9 +43,10 @@ class Table:
             raise self.errors.pop(0)
         if any(item.fix.latitude == 66 for item in entries):
             raise asyncpg.NotNullViolationError("poison")
-        keys = {item.key for item in entries} - self.rows
+        keys = {item.key for item in entries}
+        known = keys & self.rows
         self.rows |= keys
-        return keys
+        return dict.fromkeys(known, Status.DUPLICATE)
 
     async def add_alarms(self, entries: Sequence[Entry]) -> None:
         self.alarms += [(item.key, item.fix.alarm) for item in entries]

@@ -166,17 +166,6 @@ async def test_a_tracker_is_told_that_its_records_are_done_with(
         assert await db.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
-async def test_without_a_database_nothing_is_acknowledged(
-    private: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(*_: object) -> None:
-        raise OSError("away")
-
-    monkeypatch.setattr("gps_ingestion_service.trips.intervals.outside", away)
-    response = await private.post([row(device_id="one")], GATEWAY)
-    assert response.status_code == 503
-
-
 async def test_it_is_not_silent_while_nothing_is_expected_of_it(
     private: Service, migrated_url: str, db: Connection
 ) -> None:

@@ -126,6 +126,8 @@ def timestamp(value: object, field: str = "timestamp") -> datetime:
             field,
             f"{field} is not an ISO 8601 time such as 2026-11-23T10:00:00Z",
         ) from None
+    if parsed.tzinfo is UTC:
+        return parsed
     if parsed.utcoffset() is None:
         raise FieldError(
             "timestamp_without_zone",

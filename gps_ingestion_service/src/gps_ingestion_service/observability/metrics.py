@@ -1,5 +1,9 @@
 """Prometheus metrics that answer: is it losing fixes, or lagging?"""
 
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Sequence
+
 from prometheus_client import (
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
@@ -15,6 +19,21 @@ _LATENCY_S = (
 )  # fmt: skip
 _AGE_S = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
 _ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+class BulkHistogram(Histogram):
+    """A histogram that takes the observations of a whole batch at once.
+
+    The library looks for the bucket of each value by itself and takes a lock for it;
+    for a batch of fixes that would cost as much as to read their JSON.
+    """
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Observe every value."""
+        self._sum.inc(sum(values))
+        bounds = self._upper_bounds
+        for place, count in Tally(bisect_left(bounds, item) for item in values).items():
+            self._buckets[place].inc(count)
 
 
 class Metrics:
@@ -77,7 +96,7 @@ class Metrics:
             buckets=_LATENCY_S,
             registry=registry,
         )
-        self.fix_age = Histogram(
+        self.fix_age = BulkHistogram(
             "gps_fix_age_seconds",
             "Age of a fix when it was accepted: received minus fix time",
             buckets=_AGE_S,

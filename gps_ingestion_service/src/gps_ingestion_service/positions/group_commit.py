@@ -8,7 +8,7 @@ service answers at once, and a busy one grows its groups instead of its queue.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -24,23 +24,24 @@ _CONFLICT_RETRIES = 5
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A fix of a known device, ready to be stored; only if it is of an open trip of
-    the vehicle ``only_on_trip_of``, where that is set."""
+Key = tuple[int, datetime]
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A fix of a known device, ready to be stored."""
 
     device: int
     fix: Fix
     received_at: datetime
     flags: Flag = Flag(0)
-    only_on_trip_of: str | None = None
 
     @property
-    def key(self) -> tuple[int, datetime]:
+    def key(self) -> Key:
         """The primary key: what makes two rows the same fix."""
         return self.device, self.fix.fix_time
 
 
-Store = Callable[[Sequence[Entry]], Awaitable[set[tuple[int, datetime]]]]
+Store = Callable[[Sequence[Entry]], Awaitable[Mapping[Key, Status]]]
 AddAlarms = Callable[[Sequence[Entry]], Awaitable[None]]
 
 
@@ -58,8 +59,8 @@ class GroupCommit:
     """Gathers rows and commits them in groups.
 
     ``store`` writes rows whose keys differ, in one transaction, and returns the keys
-    that were new once that transaction is committed. ``add_alarms`` gives the alarms of
-    rows that repeat a key to the fix that has it.
+    of those that it did not store, and why, once that transaction is committed.
+    ``add_alarms`` gives the alarms of rows that repeat a key to the fix that has it.
     """
 
     def __init__(
@@ -175,17 +176,21 @@ class GroupCommit:
 
     async def _store_unique(self, entries: Sequence[Entry]) -> list[Status]:
         """Of rows with the same key the first is stored, the others repeat it."""
-        first: dict[tuple[int, datetime], int] = {}
-        for index, entry in enumerate(entries):
-            first.setdefault(entry.key, index)
-        stored = await self._write([entries[index] for index in first.values()])
+        keys = [entry.key for entry in entries]
+        first: dict[Key, int] = {}
+        for index, key in enumerate(keys):
+            first.setdefault(key, index)
+        unique = len(first) == len(keys)
+        left_out = await self._write(
+            entries if unique else [entries[index] for index in first.values()]
+        )
+        if unique and not left_out:
+            return [Status.ACCEPTED] * len(keys)
         statuses = [
-            (
-                Status.ACCEPTED
-                if first[entry.key] == index and entry.key in stored
-                else Status.DUPLICATE
+            left_out.get(
+                key, Status.ACCEPTED if first[key] == index else Status.DUPLICATE
             )
-            for index, entry in enumerate(entries)
+            for index, key in enumerate(keys)
         ]
         # A tracker with a clock of whole seconds may report twice in one, and say only
         # the second time that somebody pressed the panic button.
@@ -198,7 +203,7 @@ class GroupCommit:
             await self._add_alarms(repeats)
         return statuses
 
-    async def _write(self, entries: Sequence[Entry]) -> set[tuple[int, datetime]]:
+    async def _write(self, entries: Sequence[Entry]) -> Mapping[Key, Status]:
         for attempt in range(_CONFLICT_RETRIES + 1):
             started = time.perf_counter()
             outcome = "committed"

@@ -1,6 +1,6 @@
 """SQL of the positions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,17 +8,25 @@ import asyncpg
 import msgspec
 
 from gps_ingestion_service.database import Database, Executor
-from gps_ingestion_service.fix import Fix, Flag
-from gps_ingestion_service.positions.group_commit import Entry
+from gps_ingestion_service.fix import Fix, Flag, Status
+from gps_ingestion_service.positions.group_commit import Entry, Key
 
 # One statement, so one round trip and one transaction: the fixes, the last positions
 # they move and the outbox rows stand or fall together. Rows are written in key order,
-# so that two replicas wait for each other instead of deadlocking.
+# so that two replicas wait for each other instead of deadlocking. Whether a device that
+# is stored on trips only is on one is asked here too, with the trips as they are when
+# the row is written.
 _STORE = """
-WITH incoming AS MATERIALIZED (
+WITH given AS MATERIALIZED (
     SELECT row.device, fix_time, received_at, latitude, longitude, speed, course,
            altitude, accuracy, attributes::jsonb AS attributes, sent_time, flags,
-           device.vehicle_identifier
+           device.vehicle_identifier,
+           coalesce(device.only_on_trip, false) AND NOT EXISTS (
+               SELECT FROM trip_interval AS trip
+               WHERE trip.vehicle_identifier = device.vehicle_identifier
+                 AND fix_time >= trip.started_at
+                 AND (trip.ended_at IS NULL OR fix_time < trip.ended_at)
+           ) AS withheld
     FROM unnest(
         $1::integer[], $2::timestamptz[], $3::timestamptz[],
         $4::double precision[], $5::double precision[], $6::double precision[],
@@ -29,6 +37,10 @@ WITH incoming AS MATERIALIZED (
         altitude, accuracy, attributes, sent_time, flags
     )
     LEFT JOIN device ON device.id = row.device
+), incoming AS MATERIALIZED (
+    SELECT device, fix_time, received_at, latitude, longitude, speed, course,
+           altitude, accuracy, attributes, sent_time, flags, vehicle_identifier
+    FROM given WHERE NOT withheld
 ), stored AS (
     INSERT INTO fix (
         device, fix_time, received_at, latitude, longitude, speed, course,
@@ -85,7 +97,14 @@ _NOTE_FOR_FACTS = """
     SELECT device, min(fix_time), max(fix_time), count(*) FROM stored GROUP BY device
 )
 """
-_NEW_KEYS = "SELECT device, fix_time FROM stored"
+# Mostly none: to name what was not stored is cheaper than to name all that was.
+_LEFT_OUT = """
+SELECT device, fix_time, withheld FROM given
+WHERE NOT EXISTS (
+    SELECT FROM stored
+    WHERE stored.device = given.device AND stored.fix_time = given.fix_time
+)
+"""
 
 
 # Of one alarm after the other, separated by commas; the same again changes nothing.
@@ -116,11 +135,12 @@ class FixStore:
         self, database: Database, acquire_timeout_s: float, *, facts: bool
     ) -> None:
         self._database = database
-        self._statement = _STORE + (_NOTE_FOR_FACTS if facts else "") + _NEW_KEYS
+        self._statement = _STORE + (_NOTE_FOR_FACTS if facts else "") + _LEFT_OUT
         self._acquire_timeout_s = acquire_timeout_s
 
-    async def store(self, entries: Sequence[Entry]) -> set[tuple[int, datetime]]:
-        """Commit the rows and return the keys that were not stored before.
+    async def store(self, entries: Sequence[Entry]) -> Mapping[Key, Status]:
+        """Commit the rows; returns the keys of those that are not stored by it, each
+        either a duplicate or withheld, because its device is on no trip.
 
         The keys of ``entries`` must differ from each other.
         """
@@ -129,7 +149,10 @@ class FixStore:
             timeout=self._acquire_timeout_s
         ) as connection:
             records = await connection.fetch(self._statement, *arguments)
-        return {(record["device"], record["fix_time"]) for record in records}
+        return {
+            (device, fix_time): Status.WITHHELD if withheld else Status.DUPLICATE
+            for device, fix_time, withheld in records
+        }
 
     async def add_alarms(self, entries: Sequence[Entry]) -> None:
         """Add each alarm to those of the stored fix with the same key, and commit."""

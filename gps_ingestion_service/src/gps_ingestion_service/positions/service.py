@@ -1,8 +1,7 @@
 """From decoded rows to verdicts: whose fix it is, whether its time is believed, and
 what became of it at commit."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from gps_ingestion_service.positions import repository
 from gps_ingestion_service.positions.group_commit import Entry, GroupCommit
 from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.time_policy import TimePolicy
-from gps_ingestion_service.trips import intervals
 
 # More than the zone of a clock can move a fix by.
 _ZONES = timedelta(days=2)
@@ -138,13 +136,11 @@ class Ingestion:
 
     def __init__(
         self,
-        database: Database,
         registry: DeviceRegistry,
         group_commit: GroupCommit,
         time_policy: TimePolicy,
         metrics: Metrics,
     ) -> None:
-        self._database = database
         self._registry = registry
         self._group_commit = group_commit
         self._time_policy = time_policy
@@ -164,40 +160,33 @@ class Ingestion:
         """
         if isinstance(sender, GatewaySender):
             await self._look_up(rows)
-        verdicts: dict[int, Verdict] = {}
-        entries: dict[int, Entry] = {}
-        for index, row in enumerate(rows):
-            entry = self._entry(row, sender, received_at)
-            if isinstance(entry, Rejection):
-                verdicts[index] = Verdict.refused(index, entry)
-            else:
-                entries[index] = entry
-        for index in await self._off_trip(entries):
-            del entries[index]
-            verdicts[index] = _withheld(index)
-        statuses = await self._group_commit.submit(list(entries.values()))
-        for (index, entry), status in zip(entries.items(), statuses, strict=True):
-            remarks: Sequence[Remark] = ()
-            if status is Status.ACCEPTED:
-                remarks = _remarks(entry)
-            verdicts[index] = _verdict(index, status, remarks)
-            for remark in remarks:
-                self._metrics.flagged.labels(remark.code).inc()
-        self._measure(verdicts.values(), entries, received_at)
-        return [verdicts[index] for index in range(len(rows))]
+        judged = [self._entry(row, sender, received_at) for row in rows]
+        entries = [item for item in judged if isinstance(item, Entry)]
+        statuses = iter(await self._group_commit.submit(entries))
+        verdicts = []
+        ages_s = []
+        for index, item in enumerate(judged):
+            if isinstance(item, Rejection):
+                verdicts.append(Verdict.refused(index, item))
+                continue
+            status = next(statuses)
+            if status is not Status.ACCEPTED:
+                verdicts.append(_not_accepted(index, status))
+                continue
+            verdicts.append(self._accepted(index, item))
+            age = received_at - item.fix.fix_time
+            ages_s.append(max(0.0, age.total_seconds()))
+        self._measure(verdicts, ages_s)
+        return verdicts
 
-    async def _off_trip(self, entries: Mapping[int, Entry]) -> list[int]:
-        """The rows whose devices are stored on trips only, and that are of no trip."""
-        asked = [
-            (index, (entry.only_on_trip_of, entry.fix.fix_time))
-            for index, entry in entries.items()
-            if entry.only_on_trip_of is not None
-        ]
-        if not asked:
-            return []
-        async with self._database.query() as connection:
-            found = await intervals.outside(connection, [item for _, item in asked])
-        return [asked[place][0] for place in found]
+    def _accepted(self, index: int, entry: Entry) -> Verdict:
+        remarks = _remarks(entry)
+        if not remarks:
+            return Verdict(index, Status.ACCEPTED)
+        for remark in remarks:
+            self._metrics.flagged.labels(remark.code).inc()
+        first = remarks[0]
+        return Verdict(index, Status.ACCEPTED, first.code, first.field, first.reason)
 
     async def _look_up(self, rows: Sequence[Row]) -> None:
         fixes = [row for row in rows if isinstance(row, Fix)]
@@ -224,28 +213,28 @@ class Ingestion:
         flags = Flag.MOCK_LOCATION if judged.is_mock else Flag(0)
         if judged.lacks_lock:
             flags |= Flag.NO_LOCK
-        vehicle = device.vehicle_identifier if device.only_on_trip else None
-        return Entry(device.id, judged, received_at, flags, vehicle)
+        return Entry(device.id, judged, received_at, flags)
 
-    def _measure(
-        self, verdicts: Iterable[Verdict], entries: dict[int, Entry], now: datetime
-    ) -> None:
+    def _measure(self, verdicts: Sequence[Verdict], ages_s: Sequence[float]) -> None:
         metrics = self._metrics
-        counts: Counter[Status] = Counter()
+        counts = dict.fromkeys(Status, 0)
         for verdict in verdicts:
             counts[verdict.status] += 1
             if verdict.status is Status.REJECTED:
                 metrics.rejected.labels(verdict.code).inc()
-            if verdict.status is Status.ACCEPTED:
-                age = now - entries[verdict.index].fix.fix_time
-                metrics.fix_age.observe(max(0.0, age.total_seconds()))
         for status, count in counts.items():
-            metrics.fixes.labels(status.value).inc(count)
-        if counts[Status.ACCEPTED]:
+            if count:
+                metrics.fixes.labels(status.value).inc(count)
+        if ages_s:
+            metrics.fix_age.observe_all(ages_s)
             metrics.last_accepted.set_to_current_time()
 
 
-def _withheld(index: int) -> Verdict:
+def _not_accepted(index: int, status: Status) -> Verdict:
+    if status is Status.REJECTED:
+        return Verdict.refused(index, _NOT_STORABLE)
+    if status is Status.DUPLICATE:
+        return Verdict(index, status)
     return Verdict(
         index,
         Status.WITHHELD,
@@ -257,10 +246,11 @@ def _withheld(index: int) -> Verdict:
 def _remarks(entry: Entry) -> Sequence[Remark]:
     """What there is to say of a fix that is stored nevertheless."""
     found = []
-    if Flag.MOCK_LOCATION in entry.flags:
-        found.append(_MOCK)
-    if Flag.NO_LOCK in entry.flags:
-        found.append(_NO_LOCK)
+    if entry.flags:
+        if Flag.MOCK_LOCATION in entry.flags:
+            found.append(_MOCK)
+        if Flag.NO_LOCK in entry.flags:
+            found.append(_NO_LOCK)
     sent = entry.fix.sent_time
     if sent is not None and abs(entry.fix.fix_time - sent) > _ZONES:
         found.append(
@@ -274,15 +264,6 @@ def _remarks(entry: Entry) -> Sequence[Remark]:
     if entry.fix.is_null_island:
         found.append(_NULL_ISLAND)
     return found
-
-
-def _verdict(index: int, status: Status, remarks: Sequence[Remark]) -> Verdict:
-    if status is Status.REJECTED:
-        return Verdict.refused(index, _NOT_STORABLE)
-    if not remarks:
-        return Verdict(index, status)
-    first = remarks[0]
-    return Verdict(index, status, first.code, first.field, first.reason)
 
 
 class Reading:
