@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse
 
 from gps_ingestion_service import __version__
 from gps_ingestion_service.auth import Credentials
+from gps_ingestion_service.clocks.endpoints import router as clocks_router
+from gps_ingestion_service.clocks.service import Recorrection
 from gps_ingestion_service.connections.budget import ByteBudget
 from gps_ingestion_service.connections.drain import (
     ALL,
@@ -82,6 +84,7 @@ _ROUTERS = (
     history_router,
     live_router,
     devices_router,
+    clocks_router,
     quarantine_router,
     events_router,
     geofences_router,
@@ -145,6 +148,7 @@ def build_state(settings: Settings, metrics: Metrics, held: ByteBudget) -> State
         live=Feed(database, metrics, settings.live_max_clients, _LIVE_PATIENCE_S),
         quarantine=quarantine,
         replay=Replay(database, registry, ingestion, settings.max_rows),
+        recorrection=Recorrection(database, time_policy, facts=settings.facts),
         listeners=Listeners(settings, intake, metrics),
         device_rate=device_rate,
         failure_rate=RateLimit(settings.failures_per_s, settings.failure_burst),

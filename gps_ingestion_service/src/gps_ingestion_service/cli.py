@@ -1,4 +1,4 @@
-"""``serve``, ``migrate``, ``schema``, ``decode``, ``quarantine``, ``events``."""
+"""``serve``, ``migrate``, ``schema``, ``decode`` and calls to the admin API."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from prometheus_client import disable_created_metrics
 
 from gps_ingestion_service import schema, schema_state
 from gps_ingestion_service.app import create_app
+from gps_ingestion_service.clocks import commands as clocks
 from gps_ingestion_service.connections.server import Server
 from gps_ingestion_service.database import is_outage
 from gps_ingestion_service.events import commands as events
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     decode.set_defaults(run=_decode)
     quarantine.add_parser(commands)
     events.add_parser(commands)
+    clocks.add_parser(commands)
     return parser
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from gps_ingestion_service.auth import Credentials, Scope
+from gps_ingestion_service.clocks.service import Recorrection
 from gps_ingestion_service.connections.budget import ByteBudget
 from gps_ingestion_service.connections.drain import Drain
 from gps_ingestion_service.database import Database
@@ -43,6 +44,7 @@ class State:
     live: Feed
     quarantine: Quarantine
     replay: Replay
+    recorrection: Recorrection
     listeners: Listeners
     device_rate: RateLimit
     failure_rate: RateLimit

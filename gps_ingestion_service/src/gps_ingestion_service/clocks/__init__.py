@@ -1,0 +1,1 @@
+"""Clocks that were read in a wrong zone: stored fixes put right, and back again."""
