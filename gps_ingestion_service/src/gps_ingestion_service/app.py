@@ -52,7 +52,7 @@ from gps_ingestion_service.live.endpoints import router as live_router
 from gps_ingestion_service.live.feed import Feed
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.observability.middleware import RequestContext
-from gps_ingestion_service.partitions import PartitionKeeper
+from gps_ingestion_service.partition_keeper import PartitionKeeper
 from gps_ingestion_service.positions.endpoints import ingest_router, read_router
 from gps_ingestion_service.positions.group_commit import GroupCommit
 from gps_ingestion_service.positions.repository import FixStore
@@ -169,9 +169,7 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         await state.database.open()
         stack.push_async_callback(_close_database, state)
-        keeper = PartitionKeeper(
-            state.database, state.metrics, settings.partitions_ahead_days
-        )
+        keeper = PartitionKeeper(state.database, settings.partitions_ahead_days)
         facts = FactKeeper(
             state.database,
             timedelta(days=settings.facts_days),

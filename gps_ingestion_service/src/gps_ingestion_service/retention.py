@@ -12,9 +12,9 @@ from gps_ingestion_service.database import Connection, Database, is_outage
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.partitions import (
     PARTITION_LOCK,
-    day_of_partition,
-    make_partition,
+    SHORT_LOCKS,
     partition_name,
+    partitioned_days,
 )
 
 _CHECK_EVERY_S = 3600.0
@@ -75,8 +75,8 @@ class Retention:
                 "SELECT pg_try_advisory_lock($1)", PARTITION_LOCK + 1
             ):
                 return
-            await _collect_strays(connection, first_kept)
-            for day in await _days_before(connection, first_kept):
+            days = await partitioned_days(connection)
+            for day in sorted(day for day in days if day < first_kept):
                 rows = None
                 if self._folder is not None:
                     rows = await _export(connection, day, self._folder)
@@ -86,29 +86,6 @@ class Retention:
                 log.info("day_exported_and_dropped", day=str(day), outcome=outcome)
         finally:
             connection.terminate()
-
-
-async def _collect_strays(connection: Connection, first_kept: date) -> None:
-    """Give days that are due but lie in the default partition one of their own."""
-    days = await connection.fetch(
-        "SELECT DISTINCT (fix_time AT TIME ZONE 'UTC')::date AS day "
-        "FROM fix_default WHERE fix_time < $1",
-        datetime(first_kept.year, first_kept.month, first_kept.day, tzinfo=UTC),
-    )
-    for record in days:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL lock_timeout = '5s'")
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", PARTITION_LOCK)
-            await make_partition(connection, record["day"])
-
-
-async def _days_before(connection: Connection, first_kept: date) -> list[date]:
-    records = await connection.fetch(
-        "SELECT inhrelid::regclass::text AS name FROM pg_inherits "
-        "WHERE inhparent = 'fix'::regclass"
-    )
-    days = (day_of_partition(record["name"]) for record in records)
-    return sorted(day for day in days if day is not None and day < first_kept)
 
 
 async def _export(connection: Connection, day: date, folder: Path) -> int:
@@ -152,8 +129,7 @@ async def _drop(connection: Connection, day: date, exported: int | None) -> bool
     """Drop a day; False where a fix came to it after it was exported."""
     name = partition_name(day)
     async with connection.transaction():
-        # Rather later than with every commit waiting behind a long query.
-        await connection.execute("SET LOCAL lock_timeout = '5s'")
+        await connection.execute(SHORT_LOCKS)
         if exported is not None:
             await connection.execute(f"LOCK TABLE {name} IN SHARE MODE")
             rows = await connection.fetchval(f"SELECT count(*) FROM {name}")

@@ -1,6 +1,7 @@
 """Whether the service can do its work now."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.database import Database, Executor
@@ -9,6 +10,7 @@ from gps_ingestion_service.errors import NotReady, StorageUnavailable
 from gps_ingestion_service.events import repository as events
 from gps_ingestion_service.facts import repository as facts
 from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.partitions import days_ahead, partitioned_days
 from gps_ingestion_service.quarantine import repository as quarantine
 
 _PROBE_TIMEOUT_S = 2.0
@@ -68,6 +70,7 @@ class Health:
                     await self._read_outbox(connection)
                     await self._read_quarantine(connection)
                     await self._read_facts(connection)
+                    await self._read_partitions(connection)
         except (StorageUnavailable, TimeoutError):
             self._metrics.database_up.set(0)
         else:
@@ -94,3 +97,8 @@ class Health:
         self._metrics.events.labels("deferred").set(backlog.deferred)
         self._metrics.events.labels("dead").set(backlog.dead)
         self._metrics.events_age.set(backlog.oldest_s)
+
+    async def _read_partitions(self, connection: Executor) -> None:
+        days = await partitioned_days(connection)
+        today = datetime.now(UTC).date()
+        self._metrics.partitions_ahead.set(days_ahead(days, today))

@@ -8,7 +8,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from gps_ingestion_service import strays
 from gps_ingestion_service.database import connect_arguments
+from gps_ingestion_service.partitions import PARTITION_LOCK
 from gps_ingestion_service.settings import DatabaseSettings
 
 # Any number will do; it must only be the same in every replica.
@@ -21,6 +23,13 @@ def _upgrade(connection: Connection) -> None:
     connection.execute(
         text("SELECT pg_advisory_lock(:key)").bindparams(key=MIGRATION_LOCK)
     )
+    # Nobody copies fixes between tables while their columns change; a copy that was cut
+    # short begins again.
+    connection.execute(
+        text("SELECT pg_advisory_lock(:key)").bindparams(key=PARTITION_LOCK)
+    )
+    for statement in strays.ABANDON:
+        connection.execute(text(statement))
     connection.commit()
     config = Config()
     config.set_main_option("script_location", "gps_ingestion_service:migrations")
