@@ -81,7 +81,7 @@ class Blueprint:
             environment={
                 "TMS_GPS_URL": self.gps_url,
                 "TMS_GPS_HMAC_SECRET_FILE": str(secrets / "gps_odoo_hmac_secret"),
-                "TMS_GPS_ADMIN_TOKEN_FILE": str(secrets / "gps_admin_token"),
+                "TMS_GPS_ADMIN_TOKEN_FILE": str(secrets / "gps_provision_token"),
             },
         )
 
@@ -105,6 +105,8 @@ class Blueprint:
             ),
             "gps_odoo_hmac_secret": secrets.gps_hmac,
             "gps_admin_token": secrets.gps_admin_token,
+            "gps_provision_token": secrets.gps_provision_token
+            or secrets.gps_admin_token,
             "gps_ingest_token": secrets.gps_ingest_token,
         }
         for name, text in files.items():

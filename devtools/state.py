@@ -31,6 +31,8 @@ class Secrets:
     gps_database_password: str = field(repr=False)
     odoo_master_password: str = field(repr=False)
     passwords: Mapping[str, str] = field(repr=False)
+    # Instances that were made before it existed have none.
+    gps_provision_token: str = field(default="", repr=False)
 
     @classmethod
     def generate(cls) -> Secrets:
@@ -39,6 +41,7 @@ class Secrets:
             gps_hmac=secrets.token_urlsafe(32),
             gps_admin_token=secrets.token_urlsafe(32),
             gps_ingest_token=secrets.token_urlsafe(32),
+            gps_provision_token=secrets.token_urlsafe(32),
             postgres_password=secrets.token_urlsafe(24),
             odoo_database_password=secrets.token_urlsafe(24),
             gps_database_password=secrets.token_urlsafe(24),

@@ -20,9 +20,10 @@ def new_secrets(environment: str) -> dict[str, dict[str, str]]:
     """Return fresh values for one environment, by component.
 
     Keys are the file names that the workloads read below their secrets folder.
-    The two components share the key of the signed calls and the admin token.
+    The two components share the key of the signed calls and the provision token: under
+    its old name at Odoo, where an environment may still have the admin token.
     """
-    hmac_secret, admin_token = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
+    hmac_secret, provision = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
     gps_password = secrets.token_urlsafe(24)
     odoo = {
         "db_host": "odoo-db",
@@ -32,12 +33,13 @@ def new_secrets(environment: str) -> dict[str, dict[str, str]]:
         "db_password": secrets.token_urlsafe(24),
         "admin_password": secrets.token_urlsafe(24),
         "tms_gps_hmac_secret": hmac_secret,
-        "tms_gps_admin_token": admin_token,
+        "tms_gps_admin_token": provision,
     }
     gps = {
         "gps_database_url": f"postgresql://gps:{gps_password}@gps-db:5432/gps",
         "gps_odoo_hmac_secret": hmac_secret,
-        "gps_admin_token": admin_token,
+        "gps_admin_token": secrets.token_urlsafe(32),
+        "gps_provision_token": provision,
         "gps_ingest_token": secrets.token_urlsafe(32),
         "gps_signing_key": secrets.token_urlsafe(48),
     }

@@ -56,12 +56,18 @@ def test_both_components_share_what_they_sign_with() -> None:
     entries = new_secrets("staging")
     odoo, gps = entries["tms/staging/odoo"], entries["tms/staging/gps"]
     assert odoo["tms_gps_hmac_secret"] == gps["gps_odoo_hmac_secret"]
-    assert odoo["tms_gps_admin_token"] == gps["gps_admin_token"]
+    assert odoo["tms_gps_admin_token"] == gps["gps_provision_token"]
     database = entries["tms/staging/database"]
     assert odoo["db_password"] == database["odoo"]
     assert gps["gps_database_url"] == (
         f"postgresql://gps:{database['gps']}@gps-db:5432/gps"
     )
+
+
+def test_odoo_does_not_get_the_token_that_opens_everything() -> None:
+    entries = new_secrets("staging")
+    admin = entries["tms/staging/gps"]["gps_admin_token"]
+    assert admin not in entries["tms/staging/odoo"].values()
 
 
 def random_values(environment: str) -> set[str]:

@@ -99,7 +99,7 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
         None, description="bearer token that reads positions and devices only"
     )
     provision_token: SecretStr | None = Field(
-        None, description="bearer token that reads and writes devices only"
+        None, description="bearer token that sets devices, geofences and trips only"
     )
     ingest_token: SecretStr | None = Field(
         None, description="bearer token of a gateway; unset: no gateway is accepted"

@@ -77,6 +77,11 @@ async def require_read(request: Request, state: StateDep) -> None:
     state.credentials.require(Scope.READ, request.headers.get("authorization"))
 
 
+async def require_provision(request: Request, state: StateDep) -> None:
+    """Dependency of the routes of what Odoo owns beside devices: geofences, trips."""
+    state.credentials.require(Scope.PROVISION, request.headers.get("authorization"))
+
+
 async def require_devices(request: Request, state: StateDep) -> None:
     """Dependency of the routes of devices: the read token opens those that read."""
     scope = Scope.DEVICES if request.method == "GET" else Scope.PROVISION

@@ -8,6 +8,12 @@ from support.service import Service, in_process, settings_for
 from gps_ingestion_service.database import Connection
 
 DEVICE = {"vehicle_identifier": "MH1", "version": 1, "enabled": True}
+DEPOT = {"type": "circle", "latitude": 18.5, "longitude": 73.8, "radius_m": 200}
+BODIES = {
+    "/v1/devices/one": DEVICE,
+    "/v1/geofences/depot": {"version": 1, "shape": DEPOT},
+    "/v1/vehicles/MH1/trip": {"version": 1, "trip": None},
+}
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ async def status(service: Service, token: str, method: str, path: str) -> int:
         method,
         path,
         headers={"Authorization": f"Bearer {token}"},
-        json=DEVICE if method == "PUT" else None,
+        json=BODIES[path] if method == "PUT" else None,
     )
     return response.status_code
 
@@ -37,7 +43,12 @@ async def status(service: Service, token: str, method: str, path: str) -> int:
         ("GET", "/v1/devices", 200, 200),
         ("PUT", "/v1/devices/one", 403, 201),
         ("POST", "/v1/devices/one/token", 403, 404),
+        ("PUT", "/v1/geofences/depot", 403, 201),
+        ("GET", "/v1/geofences", 403, 200),
+        ("PUT", "/v1/vehicles/MH1/trip", 403, 201),
+        ("GET", "/v1/vehicles/MH1/trip", 403, 404),
         ("GET", "/v1/quarantine", 403, 403),
+        ("GET", "/v1/events", 403, 403),
     ],
 )
 async def test_a_token_opens_its_part_only(

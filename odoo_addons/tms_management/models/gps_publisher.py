@@ -35,7 +35,7 @@ class TmsGpsPublisher(models.AbstractModel):
 
     @api.model
     def _session(self, settings):
-        """Return a session that speaks with the admin token."""
+        """Return a session that speaks with Odoo's token."""
         session = requests.Session()
         session.headers["Authorization"] = f"Bearer {settings.admin_token}"
         return session
@@ -75,7 +75,7 @@ class TmsGpsPublisher(models.AbstractModel):
             raise ServiceUnavailable(
                 _(
                     "The GPS service refuses Odoo's token. Check that "
-                    "TMS_GPS_ADMIN_TOKEN is its GPS_ADMIN_TOKEN."
+                    "TMS_GPS_ADMIN_TOKEN is its GPS_PROVISION_TOKEN."
                 )
             )
         if answer.status_code == 429 or answer.status_code >= 500:

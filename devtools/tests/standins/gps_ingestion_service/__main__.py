@@ -10,6 +10,7 @@ from pathlib import Path
 
 SECRETS = Path(os.environ["GPS_SECRETS_DIR"])
 TOKEN = (SECRETS / "gps_admin_token").read_text()
+ODOO_TOKEN = (SECRETS / "gps_provision_token").read_text()
 DEVICES: dict[str, bool] = {}
 
 
@@ -24,10 +25,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def allowed(self) -> bool:
-        if self.headers.get("Authorization") == f"Bearer {TOKEN}":
+    def allowed(self, token: str = TOKEN) -> bool:
+        if self.headers.get("Authorization") == f"Bearer {token}":
             return True
-        error = {"code": "unauthorized", "message": "wrong admin token"}
+        error = {"code": "unauthorized", "message": "wrong token"}
         self.answer({"error": error}, 401)
         return False
 
@@ -46,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        if self.allowed():
+        if self.allowed(ODOO_TOKEN):
             DEVICES.setdefault(self.path.rpartition("/")[2], False)
             self.answer({}, 201)
 

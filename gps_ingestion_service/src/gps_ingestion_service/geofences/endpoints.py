@@ -1,4 +1,4 @@
-"""Routes of the geofences, for the admin token."""
+"""Routes of the geofences, for the admin and the provision token."""
 
 from typing import Annotated
 
@@ -13,14 +13,14 @@ from gps_ingestion_service.geofences.schemas import (
     GeofenceSpec,
     GeofenceView,
 )
-from gps_ingestion_service.state import StateDep, require_admin
+from gps_ingestion_service.state import StateDep, require_provision
 from gps_ingestion_service.versions import is_news
 
 router = APIRouter(
     prefix="/v1/geofences",
     tags=["geofences"],
-    dependencies=[Depends(admin_scheme), Depends(require_admin)],
-    responses=errors(401, 422, 429, 503),
+    dependencies=[Depends(admin_scheme), Depends(require_provision)],
+    responses=errors(401, 403, 422, 429, 503),
 )
 
 

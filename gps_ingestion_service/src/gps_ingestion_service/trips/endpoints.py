@@ -1,18 +1,18 @@
-"""Routes of the trips, for the admin token."""
+"""Routes of the trips, for the admin and the provision token."""
 
 from fastapi import APIRouter, Depends, Response
 
 from gps_ingestion_service.api import errors
 from gps_ingestion_service.devices.endpoints import admin_scheme
 from gps_ingestion_service.devices.schemas import VehicleIdentifier
-from gps_ingestion_service.state import StateDep, require_admin
+from gps_ingestion_service.state import StateDep, require_provision
 from gps_ingestion_service.trips.schemas import TripSpec, TripView
 
 router = APIRouter(
     prefix="/v1/vehicles",
     tags=["trips"],
-    dependencies=[Depends(admin_scheme), Depends(require_admin)],
-    responses=errors(401, 422, 429, 503),
+    dependencies=[Depends(admin_scheme), Depends(require_provision)],
+    responses=errors(401, 403, 422, 429, 503),
 )
 
 
