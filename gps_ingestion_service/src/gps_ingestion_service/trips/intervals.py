@@ -1,7 +1,8 @@
 """SQL of when trips were open: what the store of fixes asks for a device that is stored
 on trips only."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from gps_ingestion_service.database import Executor
 from gps_ingestion_service.trips.progress import Trip
@@ -31,6 +32,27 @@ async def set_open(connection: Executor, vehicle_identifier: str, trip: Trip) ->
         trip.reference,
         trip.started_at,
     )
+
+
+async def outside(
+    connection: Executor, moments: Sequence[tuple[str, datetime]]
+) -> set[int]:
+    """Indices of those moments at which the vehicle had no open trip."""
+    records = await connection.fetch(
+        """
+        SELECT asked.index FROM unnest($1::text[], $2::timestamptz[])
+            WITH ORDINALITY AS asked (vehicle_identifier, moment, index)
+        WHERE NOT EXISTS (
+            SELECT FROM trip_interval AS trip
+            WHERE trip.vehicle_identifier = asked.vehicle_identifier
+              AND asked.moment >= trip.started_at
+              AND (trip.ended_at IS NULL OR asked.moment < trip.ended_at)
+        )
+        """,
+        [vehicle_identifier for vehicle_identifier, _ in moments],
+        [moment for _, moment in moments],
+    )
+    return {record["index"] - 1 for record in records}
 
 
 async def expire(connection: Executor, age: timedelta) -> None:
