@@ -245,6 +245,7 @@ async def test_openapi_names_every_route_and_its_errors(service: Service) -> Non
         "/v1/devices/{device_id}/token",
         "/v1/devices/{device_id}/signing-secret",
         "/v1/devices/{device_id}/clock",
+        "/v1/devices/{device_id}/recorrect",
         "/v1/devices/{device_id}/positions",
         "/v1/devices/{device_id}/track",
         "/v1/devices/{device_id}/export",
