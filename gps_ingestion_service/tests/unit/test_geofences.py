@@ -79,6 +79,17 @@ def test_a_geofence_of_one_vehicle_is_none_for_another() -> None:
     assert visits([at(0, vehicle="MH2")], mine)
 
 
+def test_at_a_depot_a_truck_meets_its_own_geofences_only() -> None:
+    depot = fence()
+    trucks = [
+        fence(geofence_id=f"trip/{number}", vehicle_identifier=f"MH{number}")
+        for number in range(1000)
+    ]
+    index = FenceIndex([depot]).with_vehicles(trucks)
+    assert index.around(LATITUDE, LONGITUDE, "MH7") == [depot, trucks[7]]
+    assert index.around(LATITUDE, LONGITUDE, "none") == [depot]
+
+
 def test_overlapping_geofences_are_told_apart() -> None:
     region = fence(Circle(LATITUDE, LONGITUDE, 90_000), geofence_id="region")
     subjects = {visit.subject for visit in visits([at(0)], fence(), region)}
@@ -121,7 +132,7 @@ def test_the_index_finds_every_circle_that_a_place_is_in(
     there = min(90.0, max(-90.0, latitude + reach * cos(turn)))
     shrink = max(cos(radians(there)), 0.01)
     beside = (longitude + reach * sin(turn) / shrink + 180) % 360 - 180
-    found = FenceIndex([fence(circle)]).around(there, beside)
+    found = FenceIndex([fence(circle)]).around(there, beside, "MH1")
     assert bool(found) or circle.outside_m(there, beside) > 0
 
 
@@ -142,6 +153,7 @@ async def put(
 async def test_a_geofence_is_set_once_and_changed_by_a_higher_version(
     service: Service, db: Connection
 ) -> None:
+    changes = await db.fetchval("SELECT count FROM geofence_changes")
     status, made = await put(service, spec(2, name="Depot", dwell_s=600))
     assert (status, made["name"], made["hysteresis_m"]) == (201, "Depot", 30.0)
     assert (await put(service, spec(2, name="Depot", dwell_s=600)))[0] == 200
@@ -150,6 +162,7 @@ async def test_a_geofence_is_set_once_and_changed_by_a_higher_version(
     status, refused = await put(service, spec(1))
     assert (status, refused["error"]["code"]) == (409, "stale_version")
     assert (await put(service, spec(3, name="Yard")))[0] == 200
+    assert await db.fetchval("SELECT count FROM geofence_changes") == changes + 2
     versions = await db.fetch("SELECT * FROM geofence ORDER BY version")
     assert [record["version"] for record in versions] == [2, 3]
     assert versions[0]["valid_until"] == versions[1]["valid_from"]

@@ -1,9 +1,10 @@
 """The open trip: how far it has come, when it arrives, and what it teaches."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from support.driving import after
@@ -20,14 +21,15 @@ from support.service import (
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.facts.reconcile import Stored
 from gps_ingestion_service.trips.fact import end, tell
+from gps_ingestion_service.trips.intervals import Interval
 from gps_ingestion_service.trips.progress import (
+    Journey,
     Lesson,
     Pace,
     Place,
     Seen,
     Trip,
     learn,
-    lesson,
     progress,
 )
 
@@ -36,6 +38,15 @@ TRIP = Trip(
     reference="T1", started_at=after(0), source=Place(0, 0), destination=Place(0, 1)
 )
 PACE = Pace(detour_factor=1.5, speed=10)
+
+
+def lesson(trip: Trip, way: list[Seen]) -> Lesson | None:
+    """What a way teaches that comes in parts of three."""
+    journey = Journey(trip)
+    for start in range(0, len(way), 3):
+        if journey.take(way[start : start + 3]):
+            break
+    return journey.lesson
 
 
 def seen(seconds: float, longitude: float, latitude: float = 0) -> Seen:
@@ -110,8 +121,18 @@ def test_lessons_outweigh_what_was_assumed_as_they_grow() -> None:
 
 
 def test_progress_is_told_again_when_it_has_moved() -> None:
+    interval = Interval(
+        id=1,
+        fact=uuid4(),
+        vehicle_identifier="MH1",
+        started_at=TRIP.started_at,
+        ended_at=None,
+        trip=TRIP,
+        pace=PACE,
+    )
+
     def now(seconds: float, longitude: float, told: Stored | None) -> Stored | None:
-        return tell(TRIP, "MH1", progress(TRIP, seen(seconds, longitude), PACE), told)
+        return tell(interval, progress(TRIP, seen(seconds, longitude), PACE), told)
 
     first = now(0, 0, None)
     assert first is not None
@@ -251,15 +272,122 @@ async def test_the_arrival_time_is_an_event_until_the_trip_ends(
     assert isinstance(ended["uuid"], UUID)
 
 
+async def lessons(db: Connection) -> list[float]:
+    """The detours that trips have taught."""
+    records = await db.fetch("SELECT driven_m / direct_m AS factor FROM trip_lesson")
+    return [record["factor"] for record in records]
+
+
+async def learned(db: Connection, factor: float) -> None:
+    async def found() -> bool:
+        return await lessons(db) == [pytest.approx(factor, abs=0.001)]
+
+    await eventually(found, f"one trip has taught {factor}")
+
+
 async def test_a_trip_that_arrived_teaches_the_next_one_of_its_lane(
-    evaluating: Service,
+    evaluating: Service, db: Connection
 ) -> None:
     await put(evaluating, 1, details(minutes_ago=200))
     await drive(evaluating, (200, 73.0), (150, 73.4), (120, 73.2), (60, 74.0))
     await put(evaluating, 2, None)
+    await learned(db, 1.4)
     _, next_ = await put(evaluating, 3, details("T2", minutes_ago=0))
     assert next_["detour_factor"] == pytest.approx((1.3 + 1.4) / 2, abs=0.001)
     assert 40 < next_["speed_kmh"] < 70
+
+
+async def test_a_backlog_after_the_trip_ended_tells_its_fact_and_its_lesson_again(
+    evaluating: Service, db: Connection
+) -> None:
+    await put(evaluating, 1, details(minutes_ago=200))
+    await drive(evaluating, (199, 73.0), (120, 73.2))
+
+    async def told(progress: float) -> bool:
+        facts = [json.loads(fact["data"]) for fact in await trip_facts(db)]
+        return [data["progress"] for data in facts] == [progress]
+
+    await eventually(lambda: told(0.2), "how far it has come is told")
+    await put(evaluating, 2, None)
+    await drive(evaluating, (150, 73.4), (60, 74.0))
+    await eventually(lambda: told(0.999), "its arrival is told")
+    await learned(db, 1.4)
+    (fact,) = await trip_facts(db)
+    assert fact["ended_at"] is not None
+    assert fact["revision"] == 3
+    assert await visits(db) == {"trip/T1/source": True, "trip/T1/destination": False}
+
+
+async def test_a_trip_whose_fixes_all_come_after_it_ended_is_told(
+    evaluating: Service, db: Connection
+) -> None:
+    await put(evaluating, 1, details(minutes_ago=200))
+    await put(evaluating, 2, None)
+    await drive(evaluating, (200, 73.0), (150, 73.4), (120, 73.2), (60, 74.0))
+
+    async def told() -> bool:
+        facts = await trip_facts(db)
+        return [(fact["subject"], fact["revision"]) for fact in facts] == [("T1", 1)]
+
+    await eventually(told, "the trip is told")
+    (fact,) = await trip_facts(db)
+    assert fact["ended_at"] == await db.fetchval("SELECT ended_at FROM trip_interval")
+    await learned(db, 1.4)
+
+
+async def test_a_gap_of_days_is_no_end_of_the_way(
+    evaluating: Service, db: Connection
+) -> None:
+    minutes = 4 * 24 * 60.0
+    await put(evaluating, 1, details(minutes_ago=minutes))
+    await put(evaluating, 2, None)
+    await drive(evaluating, (minutes, 73.0), (minutes - 60, 73.4), (60, 74.0))
+    await learned(db, 1.0)
+
+
+async def test_a_trip_that_cannot_be_looked_at_keeps_no_other_waiting(
+    evaluating: Service, db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Journey.take
+
+    def fail(journey: Journey, way: list[Seen]) -> bool:
+        if journey._trip.reference == "T1":
+            raise ValueError("a mistake")
+        return whole(journey, way)
+
+    monkeypatch.setattr(Journey, "take", fail)
+    for version, reference in ((1, "T1"), (2, "T2")):
+        await put(evaluating, version, details(reference, minutes_ago=200))
+    await drive(evaluating, (200, 73.0), (150, 73.4), (120, 73.2), (60, 74.0))
+    await put(evaluating, 3, None)
+    await learned(db, 1.4)
+    waiting = await db.fetchrow("SELECT * FROM trip_due WHERE not_before > now()")
+    assert waiting is not None and waiting["failures"] == 1
+
+
+async def test_setting_a_trip_waits_for_no_geofence_and_reloads_none(
+    evaluating: Service, db: Connection
+) -> None:
+    before = await db.fetchval("SELECT count FROM geofence_changes")
+    async with db.transaction():
+        await db.execute("SELECT FROM geofence_changes FOR UPDATE")
+        assert (await put(evaluating, 1, details()))[0] == 201
+        assert (await put(evaluating, 2, None))[0] == 200
+    assert await db.fetchval("SELECT count FROM geofence_changes") == before
+    assert await db.fetchval("SELECT count(*) FROM geofence") == 0
+
+
+async def test_a_trip_that_is_published_again_asks_for_nothing_to_be_evaluated(
+    service: Service, db: Connection
+) -> None:
+    await service.provision("one", "MH1")
+    await db.execute(
+        "INSERT INTO fact_state (device, seen_until) SELECT id, now() FROM device"
+    )
+    trip = details()
+    await put(service, 1, trip)
+    await put(service, 2, trip)
+    assert await db.fetchval("SELECT count(*) FROM fact_due") == 1
 
 
 async def test_the_same_trip_may_go_to_another_place(
@@ -267,13 +395,15 @@ async def test_the_same_trip_may_go_to_another_place(
 ) -> None:
     trip = details()
     await put(evaluating, 1, trip)
+    await drive(evaluating, (90, 73.0), (60, 73.5))
+
+    async def told(*subjects: str) -> bool:
+        return sorted(await visits(db)) == [f"trip/T1/{name}" for name in subjects]
+
+    await eventually(lambda: told("source"), "the departure is told")
     trip["destination"] = {"latitude": 0, "longitude": 73.5}
     assert (await put(evaluating, 2, trip))[0] == 200
-    open_ = await db.fetch(
-        "SELECT geofence_id, version FROM geofence WHERE valid_until IS NULL"
-    )
-    assert {record["version"] for record in open_} == {2}
-    assert len(open_) == 2
+    await eventually(lambda: told("destination", "source"), "the arrival is told")
 
 
 async def test_a_vehicle_that_never_had_a_trip_is_404(service: Service) -> None:

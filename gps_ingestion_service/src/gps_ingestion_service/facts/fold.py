@@ -76,7 +76,7 @@ class Fold:
         self.ended: list[Fact] = []
         self.jumps: set[datetime] = set()
         self._rules = rules
-        self._fences = fences or FenceIndex()
+        self.fences = fences or FenceIndex()
 
     def take(self, sample: Sample) -> None:
         """Go on to the next fix; pass over one that nobody could have driven to."""
@@ -161,7 +161,7 @@ class Fold:
 
     def _geofences(self, sample: Sample) -> None:
         for key in [key for key in self.state.spans if key.startswith(_FENCE)]:
-            fence = self._fences.version(
+            fence = self.fences.version(
                 key.removeprefix(_FENCE), sample.time, sample.vehicle_identifier
             )
             if fence is None or fence.hysteresis_m < fence.shape.outside_m(
@@ -172,7 +172,9 @@ class Fold:
                 span = self.state.spans[key]
                 lasted = sample.time - span.started_at
                 span.dwelled = span.dwelled or lasted >= fence.dwell
-        for fence in self._fences.around(sample.latitude, sample.longitude):
+        for fence in self.fences.around(
+            sample.latitude, sample.longitude, sample.vehicle_identifier
+        ):
             key = _FENCE + fence.geofence_id
             if (
                 key not in self.state.spans

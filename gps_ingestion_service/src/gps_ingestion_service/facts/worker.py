@@ -7,7 +7,7 @@ are there again. Every replica works; a device is locked by the one that has it.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -29,9 +29,10 @@ from gps_ingestion_service.facts.repository import Fixes
 from gps_ingestion_service.geofences import repository as geofences
 from gps_ingestion_service.geofences.index import FenceIndex
 from gps_ingestion_service.observability.metrics import Metrics
-from gps_ingestion_service.trips import repository as trips
-from gps_ingestion_service.trips.fact import tell
-from gps_ingestion_service.trips.progress import Place, Seen, progress
+from gps_ingestion_service.trips import intervals
+from gps_ingestion_service.trips.intervals import Interval
+from gps_ingestion_service.trips.review import TripReview
+from gps_ingestion_service.trips.telling import spans, tell_open
 
 _NOTES_A_PASS = 2000
 _FIXES_A_PASS = 20_000
@@ -58,6 +59,7 @@ class FactWorker:
         self._rules = rules
         self._interval_s = interval_s
         self._latest_age = latest_age
+        self._review = TripReview(metrics)
         self._silence_at = 0.0
         self._fences = FenceIndex()
         self._fence_changes = 0
@@ -73,16 +75,22 @@ class FactWorker:
             async with self._database.query() as connection:
                 while await self._pass(connection):
                     pass
+                while await self._review.one(connection):
+                    pass
                 await self._listen_for_silence(connection)
         except Exception as error:
             if not is_outage(error):
                 raise
-            log.warning("facts_not_evaluated", error=type(error).__name__)
+            log.warning(
+                "facts_not_evaluated", error=type(error.__cause__ or error).__name__
+            )
             return _RETRY_AFTER_S
         return self._interval_s
 
     async def _pass(self, connection: Executor) -> bool:
         """Take a share of what is due; False where nothing was."""
+        # Outside of the transaction, whose locks others wait for.
+        await self._load_fences(connection)
         async with connection.transaction():
             due = await repository.claim(connection, _NOTES_A_PASS, _FIXES_A_PASS)
             if not due:
@@ -91,13 +99,22 @@ class FactWorker:
             if windows:
                 fixes = await repository.fixes(connection, windows)
                 stored = await repository.unsettled(connection, windows)
-                # Beside the event loop: a pass may fold many thousand fixes.
+                trips = await intervals.during(
+                    connection,
+                    [span for found in fixes.values() for span in spans(found.samples)],
+                )
                 fences = await self._load_fences(connection)
+                fences = fences.with_vehicles(
+                    fence for trip in trips for fence in trip.fences()
+                )
+                # Beside the event loop: a pass may fold many thousand fixes.
                 evaluations = await asyncio.to_thread(
                     self._evaluate, windows, fixes, stored, fences
                 )
                 await self._save(connection, evaluations)
-                await self._tell_trips(connection, evaluations)
+                changes = await tell_open(connection, _newest(evaluations))
+                await self._save_facts(connection, changes)
+                await intervals.note(connection, _touched(windows, fixes, trips))
                 await self._flag_jumps(connection, evaluations, fixes)
         return True
 
@@ -140,10 +157,11 @@ class FactWorker:
         return evaluations
 
     async def _load_fences(self, connection: Executor) -> FenceIndex:
-        """All geofences; read again only where one has changed."""
+        """The geofences for all vehicles; read again only where one has changed."""
         changes = await geofences.changes(connection)
         if changes != self._fence_changes:
-            self._fences = FenceIndex(await geofences.load_all(connection))
+            records = await geofences.load_all(connection)
+            self._fences = await asyncio.to_thread(geofences.index_of, records)
             self._fence_changes = changes
         return self._fences
 
@@ -190,43 +208,6 @@ class FactWorker:
         if found:
             self._metrics.flagged.labels("impossible_jump").inc(found)
 
-    async def _tell_trips(
-        self, connection: Executor, evaluations: Sequence[Evaluation]
-    ) -> None:
-        """How far the open trips have come, where that is worth telling."""
-        newest: dict[str, tuple[int, Sample]] = {}
-        for item in evaluations:
-            last = item.last
-            if last is None:
-                continue
-            known = newest.get(last.vehicle_identifier)
-            if known is None or known[1].time < last.time:
-                newest[last.vehicle_identifier] = (item.window.known.device, last)
-        vehicles = sorted(newest)
-        open_trips = await trips.find(connection, vehicles, lock=True)
-        if not open_trips:
-            return
-        told = {
-            (item.fact.vehicle_identifier, item.fact.subject): item
-            for _, item in await trips.facts(connection, vehicles)
-        }
-        changes = []
-        for assignment in open_trips:
-            trip = assignment.trip
-            device, last = newest[assignment.vehicle_identifier]
-            if trip is None or last.time < trip.started_at:
-                continue
-            seen = Seen(last.time, Place(last.latitude, last.longitude))
-            change = tell(
-                trip,
-                assignment.vehicle_identifier,
-                progress(trip, seen, assignment.pace),
-                told.get((assignment.vehicle_identifier, trip.reference)),
-            )
-            if change is not None:
-                changes.append((device, change))
-        await self._save_facts(connection, changes)
-
     async def _listen_for_silence(self, connection: Executor) -> None:
         """Now and then: it takes a look at every device."""
         if time.monotonic() < self._silence_at:
@@ -244,6 +225,43 @@ class FactWorker:
                 for change in fall_silent(known)
             ]
             await self._save_facts(connection, changes)
+
+
+def _newest(evaluations: Iterable[Evaluation]) -> dict[str, tuple[int, Sample]]:
+    """The last fix of each vehicle, and its device."""
+    newest: dict[str, tuple[int, Sample]] = {}
+    for item in evaluations:
+        last = item.last
+        if last is None:
+            continue
+        known = newest.get(last.vehicle_identifier)
+        if known is None or known[1].time < last.time:
+            newest[last.vehicle_identifier] = (item.window.known.device, last)
+    return newest
+
+
+def _touched(
+    windows: Iterable[Window], fixes: Mapping[int, Fixes], trips: Iterable[Interval]
+) -> set[int]:
+    """The ended trips that new fixes are of."""
+    new = [
+        span
+        for window in windows
+        if window.known.device in fixes
+        for span in spans(
+            sample
+            for sample in fixes[window.known.device].samples
+            if sample.time <= window.settled_from
+        )
+    ]
+    return {
+        trip.id
+        for trip in trips
+        for vehicle, first, last in new
+        if trip.ended_at is not None
+        and trip.vehicle_identifier == vehicle
+        and trip.overlaps(first, last)
+    }
 
 
 def _is_late(due: Due, known: Known) -> bool:

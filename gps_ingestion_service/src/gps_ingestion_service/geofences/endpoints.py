@@ -39,7 +39,7 @@ async def put_geofence(
     version, is refused. It goes with ``"enabled": false``."""
     offered = spec.as_version(geofence_id)
     async with state.database.query() as connection, connection.transaction():
-        await repository.count_change(connection)
+        await repository.hold_changes(connection)
         known = await repository.current(connection, geofence_id)
         if known is None or is_news(
             known.version, offered.version, same=known == offered

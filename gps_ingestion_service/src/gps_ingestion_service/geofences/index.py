@@ -1,6 +1,8 @@
-"""All geofences of all times, found by place: pure, built once per change."""
+"""All geofences of all times, found by place: pure, built once per change. Those of a
+vehicle are few and found by it: all trucks of a depot have theirs in the same place."""
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime, timedelta
 from math import floor
 
@@ -39,13 +41,17 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FenceIndex:
-    """Geofences by place and by id."""
+    """Geofences by place and by id, or by vehicle."""
 
     def __init__(self, fences: Iterable[Fence] = ()) -> None:
         self._cells: dict[tuple[int, int], list[Fence]] = {}
         self._wide: list[Fence] = []
         self._by_id: dict[str, list[Fence]] = {}
+        self._of_vehicle: dict[str, list[Fence]] = {}
         for fence in fences:
+            if fence.vehicle_identifier is not None:
+                self._of_vehicle.setdefault(fence.vehicle_identifier, []).append(fence)
+                continue
             self._by_id.setdefault(fence.geofence_id, []).append(fence)
             box = fence.shape.box()
             area = (box.north - box.south) * (box.east - box.west)
@@ -55,19 +61,31 @@ class FenceIndex:
             for cell in set(cells(box, _CELL_DEGREES)):
                 self._cells.setdefault(cell, []).append(fence)
 
-    def around(self, latitude: float, longitude: float) -> list[Fence]:
-        """Every version that the place may be inside of."""
+    def with_vehicles(self, fences: Iterable[Fence]) -> "FenceIndex":
+        """The same geofences for all, and these of vehicles instead of others."""
+        other = copy(self)
+        other._of_vehicle = FenceIndex(fences)._of_vehicle
+        return other
+
+    def around(
+        self, latitude: float, longitude: float, vehicle_identifier: str
+    ) -> list[Fence]:
+        """Every version that the vehicle may be inside of at that place."""
         turn = round(360 / _CELL_DEGREES)
         row = floor(latitude / _CELL_DEGREES)
         column = floor(longitude / _CELL_DEGREES) % turn
         near = self._cells.get((row, column), [])
-        return [*near, *self._wide] if self._wide else near
+        mine = self._of_vehicle.get(vehicle_identifier, [])
+        return [*near, *self._wide, *mine] if self._wide or mine else near
 
     def version(
         self, geofence_id: str, time: datetime, vehicle_identifier: str
     ) -> Fence | None:
         """The version of a geofence that is there at that time for that vehicle."""
-        for fence in self._by_id.get(geofence_id, ()):
-            if fence.applies(time, vehicle_identifier):
+        mine = self._of_vehicle.get(vehicle_identifier, [])
+        for fence in [*self._by_id.get(geofence_id, []), *mine]:
+            if fence.geofence_id == geofence_id and fence.applies(
+                time, vehicle_identifier
+            ):
                 return fence
         return None

@@ -1,12 +1,13 @@
 """SQL of the geofences."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import asyncpg
 import msgspec
 
 from gps_ingestion_service.database import Executor
-from gps_ingestion_service.geofences.index import Fence
+from gps_ingestion_service.geofences.index import Fence, FenceIndex
 from gps_ingestion_service.geofences.shapes import Shape
 
 _SHAPE = msgspec.json.Decoder(Shape)
@@ -36,10 +37,9 @@ def _version(record: asyncpg.Record) -> Version:
     )
 
 
-async def count_change(connection: Executor) -> None:
-    """Let every replica load the geofences again, and no other change them until the
-    transaction ends."""
-    await connection.execute("UPDATE geofence_changes SET count = count + 1")
+async def hold_changes(connection: Executor) -> None:
+    """Let no other geofence change until the transaction ends."""
+    await connection.execute("SELECT FROM geofence_changes FOR UPDATE")
 
 
 async def changes(connection: Executor) -> int:
@@ -48,10 +48,17 @@ async def changes(connection: Executor) -> int:
     return count
 
 
-async def load_all(connection: Executor) -> list[Fence]:
-    """Every version that is or was in force."""
-    records = await connection.fetch("SELECT * FROM geofence WHERE enabled")
-    return [
+async def load_all(connection: Executor) -> list[asyncpg.Record]:
+    """Every version that is or was in force, for :func:`index_of`."""
+    return await connection.fetch(
+        # Those of a vehicle are from before the ends of a trip followed from the trip.
+        "SELECT * FROM geofence WHERE enabled AND vehicle_identifier IS NULL"
+    )
+
+
+def index_of(records: Iterable[asyncpg.Record]) -> FenceIndex:
+    """The geofences by place. Thousands take a second: not for the event loop."""
+    return FenceIndex(
         Fence(
             geofence_id=record["geofence_id"],
             shape=_SHAPE.decode(record["shape"]),
@@ -63,10 +70,9 @@ async def load_all(connection: Executor) -> list[Fence]:
                 if record["dwell_s"] is None
                 else timedelta(seconds=record["dwell_s"])
             ),
-            vehicle_identifier=record["vehicle_identifier"],
         )
         for record in records
-    ]
+    )
 
 
 async def current(connection: Executor, geofence_id: str) -> Version | None:
@@ -97,8 +103,15 @@ async def page(connection: Executor, after: str, limit: int) -> list[Version]:
 
 
 async def replace(connection: Executor, version: Version) -> None:
-    """Put a version in force from now on."""
-    await close(connection, version.geofence_id, None)
+    """Put a version in force from now on, and let every replica load them again."""
+    await connection.execute("UPDATE geofence_changes SET count = count + 1")
+    await connection.execute(
+        """
+        UPDATE geofence SET valid_until = now()
+        WHERE geofence_id = $1 AND valid_until IS NULL AND vehicle_identifier IS NULL
+        """,
+        version.geofence_id,
+    )
     await connection.execute(
         """
         INSERT INTO geofence (
@@ -117,42 +130,13 @@ async def replace(connection: Executor, version: Version) -> None:
     )
 
 
-async def close(
-    connection: Executor, geofence_id: str, vehicle_identifier: str | None
-) -> None:
-    """End the version in force, for every vehicle or for one."""
-    await connection.execute(
-        """
-        UPDATE geofence SET valid_until = now()
-        WHERE geofence_id = $1 AND valid_until IS NULL
-          AND vehicle_identifier IS NOT DISTINCT FROM $2
-        """,
-        geofence_id,
-        vehicle_identifier,
-    )
-
-
-async def insert(connection: Executor, fence: Fence, version: int) -> None:
-    """Add one that is there for its vehicle only."""
-    await connection.execute(
-        """
-        INSERT INTO geofence (
-            geofence_id, version, enabled, name, shape, hysteresis_m,
-            vehicle_identifier, valid_from
-        )
-        VALUES ($1, $2, true, '', $3, $4, $5, $6)
-        """,
-        fence.geofence_id,
-        version,
-        msgspec.json.encode(fence.shape).decode(),
-        fence.hysteresis_m,
-        fence.vehicle_identifier,
-        fence.valid_from,
-    )
-
-
 async def expire(connection: Executor, age: timedelta) -> None:
     """Let go of versions that ended longer ago than ``age``."""
     await connection.execute(
-        "DELETE FROM geofence WHERE valid_until < now() - $1::interval", age
+        """
+        DELETE FROM geofence
+        WHERE valid_until < now() - $1::interval
+           OR (vehicle_identifier IS NOT NULL AND valid_from < now() - $1::interval)
+        """,
+        age,
     )

@@ -100,26 +100,39 @@ def progress(trip: Trip, seen: Seen, pace: Pace) -> Progress:
     )
 
 
-def lesson(trip: Trip, way: Iterable[Seen]) -> Lesson | None:
-    """What a trip teaches, up to the first place near its destination; None where it
-    did not arrive, or is too short or too gappy to tell.
+class Journey:
+    """The way of a trip, up to the first place near its destination."""
 
-    :param way: where the vehicle was from the start on, in order of time
-    """
-    near_m = max(trip.arrival_radius_m, _ARRIVED_WITHIN_M)
-    driven_m = 0.0
-    last: Seen | None = None
-    for seen in way:
-        moved = 0.0 if last is None else last.place.distance_m(seen.place)
-        if last is None or moved > _DRIFT_M:
-            if last and can_be_driven(moved, (seen.time - last.time).total_seconds()):
-                driven_m += moved
-            last = seen
-        if seen.place.distance_m(trip.destination) <= near_m:
-            duration_s = (seen.time - trip.started_at).total_seconds()
-            found = Lesson(trip.direct_m, driven_m, duration_s)
-            return found if _is_worth(found) else None
-    return None
+    def __init__(self, trip: Trip) -> None:
+        self._trip = trip
+        self._near_m = max(trip.arrival_radius_m, _ARRIVED_WITHIN_M)
+        self._driven_m = 0.0
+        self._last: Seen | None = None
+        self._found: Lesson | None = None
+
+    def take(self, way: Iterable[Seen]) -> bool:
+        """Go on along the next part, which is in order of time; whether it arrived."""
+        for seen in way:
+            last = self._last
+            moved = 0.0 if last is None else last.place.distance_m(seen.place)
+            if last is None or moved > _DRIFT_M:
+                if last and can_be_driven(
+                    moved, (seen.time - last.time).total_seconds()
+                ):
+                    self._driven_m += moved
+                self._last = seen
+            if seen.place.distance_m(self._trip.destination) <= self._near_m:
+                duration_s = (seen.time - self._trip.started_at).total_seconds()
+                self._found = Lesson(self._trip.direct_m, self._driven_m, duration_s)
+                return True
+        return False
+
+    @property
+    def lesson(self) -> Lesson | None:
+        """What it teaches; None where it did not arrive, or is too short or too gappy
+        to tell."""
+        found = self._found
+        return found if found is not None and _is_worth(found) else None
 
 
 def _is_worth(found: Lesson) -> bool:

@@ -1,20 +1,14 @@
 """Setting the open trip of a vehicle, and telling how far it has come."""
 
-from datetime import UTC, datetime
-
 from gps_ingestion_service.database import Database, Executor
 from gps_ingestion_service.errors import ServiceError
 from gps_ingestion_service.facts.repository import save_facts
-from gps_ingestion_service.geofences import repository as geofences
-from gps_ingestion_service.geofences.index import Fence
-from gps_ingestion_service.geofences.shapes import Circle
 from gps_ingestion_service.trips import fact, intervals, repository
 from gps_ingestion_service.trips.progress import (
     Pace,
     Progress,
     Trip,
     learn,
-    lesson,
     progress,
 )
 from gps_ingestion_service.trips.repository import Assignment
@@ -38,9 +32,7 @@ class Trips:
             ServiceError: 409 as for devices.
         """
         async with self._database.query() as connection, connection.transaction():
-            await repository.hold_evaluation(connection, vehicle_identifier)
-            # No other trip or geofence changes meanwhile.
-            await geofences.count_change(connection)
+            await repository.hold(connection, vehicle_identifier)
             found = await repository.find(connection, [vehicle_identifier], lock=True)
             known = found[0] if found else None
             if known is None or is_news(
@@ -61,16 +53,10 @@ class Trips:
         trip: Trip | None,
     ) -> None:
         if before is not None and (trip is None or trip.reference != before.reference):
-            await self._end(connection, vehicle_identifier, before)
-            await intervals.close(connection, vehicle_identifier)
+            await self._end(connection, vehicle_identifier)
         pace = self._prior
         if trip is not None:
             pace = learn(await repository.lessons(connection, trip.lane), pace)
-        if before != trip:
-            for old in () if before is None else _fences(vehicle_identifier, before):
-                await geofences.close(connection, old.geofence_id, vehicle_identifier)
-            for new in () if trip is None else _fences(vehicle_identifier, trip):
-                await geofences.insert(connection, new, version)
         await repository.put(
             connection,
             Assignment(
@@ -81,20 +67,25 @@ class Trips:
             ),
         )
         if trip is not None:
-            await intervals.set_open(connection, vehicle_identifier, trip)
-            await repository.look_again(connection, vehicle_identifier, trip.started_at)
+            await intervals.set_open(connection, vehicle_identifier, trip, pace)
+            if trip != before:
+                await repository.look_again(
+                    connection, vehicle_identifier, trip.started_at
+                )
 
-    async def _end(
-        self, connection: Executor, vehicle_identifier: str, trip: Trip
-    ) -> None:
-        """The trip is over: its fact ends, and what it taught is remembered."""
-        told = await repository.facts(connection, [vehicle_identifier])
-        now = datetime.now(UTC)
-        await save_facts(connection, [(device, fact.end(i, now)) for device, i in told])
-        way = await repository.way(connection, vehicle_identifier, trip.started_at)
-        found = lesson(trip, way)
-        if found is not None:
-            await repository.add_lesson(connection, trip.lane, found)
+    async def _end(self, connection: Executor, vehicle_identifier: str) -> None:
+        """The trip is over, and so is its fact. What it taught is found later."""
+        ended = await intervals.close(connection, vehicle_identifier)
+        if ended is None or ended.ended_at is None:
+            return
+        told = await repository.facts(connection, [ended.fact])
+        await save_facts(
+            connection,
+            [
+                (device, fact.end(item, ended.ended_at))
+                for device, item in told.values()
+            ],
+        )
 
     async def find(self, vehicle_identifier: str) -> tuple[Assignment, Progress | None]:
         """What the vehicle is to do, and how far it has come; None where it has no
@@ -117,17 +108,4 @@ class Trips:
             )
         if seen is None:
             return found[0], None
-        return found[0], progress(trip, seen, found[0].pace)
-
-
-def _fences(vehicle_identifier: str, trip: Trip) -> list[Fence]:
-    """Both ends of a trip, for its vehicle. No geofence of the API has a slash."""
-    return [
-        Fence(
-            geofence_id=f"trip/{trip.reference}/{name}",
-            shape=Circle(place.latitude, place.longitude, trip.arrival_radius_m),
-            valid_from=trip.started_at,
-            vehicle_identifier=vehicle_identifier,
-        )
-        for name, place in (("source", trip.source), ("destination", trip.destination))
-    ]
+        return found[0], progress(trip, seen[1], found[0].pace)
