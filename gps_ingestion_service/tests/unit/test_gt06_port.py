@@ -1,8 +1,10 @@
 """GT06 trackers over TCP: answered after commit, hung up on where that fails."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from support.listening import (
@@ -19,6 +21,8 @@ from support.sockets import Link, linked
 from support.trackers import GT06_CELL, IMEI, gt06, gt06_login, gt06_position
 
 from gps_ingestion_service.database import Connection
+from gps_ingestion_service.errors import StorageUnavailable
+from gps_ingestion_service.positions import repository
 
 
 def moment() -> datetime:
@@ -47,6 +51,94 @@ async def test_gt06_positions_heartbeats_and_alarms_are_answered(
         again = await link.ask(gt06_login(serial=6), 10)
         assert again == gt06(0x01, b"", serial=6)
     assert await stored(db) == 3
+
+
+async def attributes(db: Connection) -> list[dict[str, Any]]:
+    """What is kept with each fix, in order of time."""
+    records = await db.fetch("SELECT attributes FROM fix ORDER BY fix_time")
+    return [json.loads(record["attributes"]) for record in records]
+
+
+async def test_a_position_gets_the_ignition_that_only_heartbeats_tell(
+    trackers: Service, db: Connection
+) -> None:
+    now = moment()
+    async with gt06_in(trackers) as link:
+        for serial, state in enumerate((None, 0x02, None, 0x00)):
+            if state is not None:
+                beat = gt06(0x13, bytes([state, 4, 3, 0, 2]), serial)
+                assert await link.ask(beat, 10) == gt06(0x13, b"", serial)
+            time = now + timedelta(seconds=serial)
+            await link.ask(gt06(0x12, gt06_position(time)), 10)
+        own = gt06_position(now + timedelta(seconds=9)) + GT06_CELL + b"\x01\x00\x00"
+        await link.ask(gt06(0x22, own), 10)
+    kept = await attributes(db)
+    assert [item.get("ignition") for item in kept] == [None, True, True, False, True]
+    assert kept[1]["voltage_level"] == 4
+
+
+async def test_a_heartbeat_says_nothing_of_what_a_tracker_had_in_its_memory(
+    trackers: Service, db: Connection
+) -> None:
+    await trackers.client.put(
+        f"/v1/devices/{IMEI}/clock", json={"utc_offset_minutes": 480}, headers=ADMIN
+    )
+    local = moment() + timedelta(hours=8)
+    async with gt06_in(trackers) as link:
+        await link.ask(gt06(0x13, bytes.fromhex("0204030002")), 10)
+        for minutes in (60, 0):
+            time = local - timedelta(minutes=minutes)
+            await link.ask(gt06(0x12, gt06_position(time)), 10)
+    kept = await attributes(db)
+    assert [item.get("ignition") for item in kept] == [None, True]
+
+
+async def test_an_alarm_of_a_heartbeat_goes_with_the_next_position_only(
+    trackers: Service, db: Connection
+) -> None:
+    now = moment()
+    async with gt06_in(trackers) as link:
+        await link.ask(gt06(0x13, bytes.fromhex("2204030002")), 10)
+        for seconds in (0, 1):
+            time = now + timedelta(seconds=seconds)
+            await link.ask(gt06(0x12, gt06_position(time)), 10)
+    assert [item.get("alarm") for item in await attributes(db)] == ["sos", None]
+
+
+SOS = gt06(0x19, GT06_CELL + bytes.fromhex("0204030102"), serial=3)
+
+
+async def test_an_alarm_under_a_roof_is_kept_at_the_last_place_known(
+    trackers: Service, db: Connection
+) -> None:
+    async with gt06_in(trackers) as link:
+        assert await link.ask(SOS, 10) == gt06(0x19, b"", serial=3)
+        await link.ask(gt06(0x12, gt06_position(moment())), 10)
+        assert await link.ask(SOS, 10) == gt06(0x19, b"", serial=3)
+    fixes = await db.fetch("SELECT * FROM fix ORDER BY received_at")
+    places = [(item["latitude"], item["longitude"]) for item in fixes]
+    assert places[0] == (0, 0)
+    assert places[2] == places[1]
+    alarms = [item for item in await attributes(db) if item.get("alarm") == "sos"]
+    assert [item["valid"] for item in alarms] == [False, False]
+    # It says when, but nobody has seen where: the last position stays what it is.
+    last = await db.fetchval("SELECT fix_time FROM last_position")
+    assert last == fixes[1]["fix_time"]
+
+
+async def test_an_alarm_is_not_answered_before_it_is_stored(
+    trackers: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with gt06_in(trackers) as link:
+        without_commits(trackers, monkeypatch)
+        assert await link.ask(SOS, 10) == b""
+    async with gt06_in(trackers) as link:
+        monkeypatch.setattr(repository, "last_place", _away)
+        assert await link.ask(SOS, 10) == b""
+
+
+async def _away(*_: object) -> None:
+    raise StorageUnavailable()
 
 
 def alarm(time: datetime, code: int) -> bytes:

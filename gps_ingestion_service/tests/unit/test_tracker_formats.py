@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.trackers import (
     GT06_CELL,
+    GT06_CELL_4G,
     IMEI,
     Record,
     datagram,
@@ -25,6 +26,7 @@ from gps_ingestion_service.formats import TRACKER_FORMATS, FrameError
 from gps_ingestion_service.formats.binary import crc16_ibm, crc16_x25
 from gps_ingestion_service.formats.tracker import (
     Context,
+    Event,
     Login,
     Notice,
     Packet,
@@ -350,7 +352,7 @@ def test_gt06_alarms_are_positions_with_a_reason(
 
 
 def test_a_newer_gt06_names_its_cell_with_more_bytes() -> None:
-    cell = bytes.fromhex("81CC0001" "0000260E" "000000000615F801")
+    cell = GT06_CELL_4G
     position = fix(GT06, gt06(0xA0, gt06_position(NOW) + cell + b"\x01\x00\x00"))
     alarm = fix(GT06, gt06(0xA4, gt06_position(NOW) + b"\x11" + cell))
     for row in (position, alarm):
@@ -381,10 +383,51 @@ def test_gt06_positions_are_answered_only_when_stored() -> None:
     assert packet.answer(0) == b""
 
 
-@pytest.mark.parametrize("kind", [0x13, 0x23])
-def test_gt06_heartbeats_are_answered(kind: int) -> None:
-    beat = gt06(kind, bytes.fromhex("4B04030001"), serial=0x11)
-    assert decode(GT06, beat) == Notice(gt06(kind, b"", serial=0x11))
+def test_gt06_heartbeats_are_answered_and_say_how_the_vehicle_is() -> None:
+    beat = gt06(0x13, bytes.fromhex("6704030001"), serial=0x11)
+    assert decode(GT06, beat) == Notice(
+        gt06(0x13, b"", serial=0x11),
+        {
+            "ignition": True,
+            "charging": True,
+            "fuel_cut": False,
+            "voltage_level": 4,
+            "gsm_level": 3,
+            "alarm": "sos",
+        },
+    )
+    other = gt06(0x23, bytes.fromhex("6704030001"), serial=0x11)
+    assert decode(GT06, other) == Notice(gt06(0x23, b"", serial=0x11))
+
+
+@pytest.mark.parametrize(
+    ("content", "ignition"), [("", None), ("02", True), ("800403", False)]
+)
+def test_a_short_heartbeat_says_what_it_can(
+    content: str, ignition: bool | None
+) -> None:
+    packet = decode(GT06, gt06(0x13, bytes.fromhex(content)))
+    assert isinstance(packet, Notice)
+    assert packet.status.get("ignition") is ignition
+    assert "voltage_level" not in packet.status
+
+
+@pytest.mark.parametrize(("kind", "cell"), [(0x19, GT06_CELL), (0xA5, GT06_CELL_4G)])
+def test_an_alarm_under_a_roof_names_its_cell_and_its_reason(
+    kind: int, cell: bytes
+) -> None:
+    packet = decode(GT06, gt06(kind, cell + bytes.fromhex("6704030102"), serial=7))
+    assert isinstance(packet, Event)
+    assert packet.answer == gt06(kind, b"", serial=7)
+    assert packet.attributes["alarm"] == "sos"
+    assert packet.attributes["ignition"] is True
+    assert packet.attributes["cell_id"] in (0x1FB8, 0x0615F801)
+
+
+def test_an_alarm_that_cannot_be_read_is_one_all_the_same() -> None:
+    packet = decode(GT06, gt06(0x19, b"\x01"))
+    assert isinstance(packet, Event)
+    assert packet.attributes == {"rest": "01", "alarm": "unspecified"}
 
 
 def test_gt06_asks_for_the_time_in_utc() -> None:
@@ -454,7 +497,7 @@ def test_a_damaged_capture_is_decoded_or_refused(
 def _survives(tracker: TrackerFormat, data: bytes) -> None:
     try:
         for packet in packets(tracker, data, CONTEXT):
-            assert isinstance(packet, Login | Report | Notice)
+            assert isinstance(packet, Login | Report | Notice | Event)
     except FrameError as error:
         assert error.code and error.message
 

@@ -63,27 +63,6 @@ async def local_fixes(
     return [LocalFix(**dict(record)) for record in records]
 
 
-async def outside_trips(
-    connection: Executor, moments: Sequence[tuple[str, datetime]]
-) -> list[int]:
-    """Indices of those moments at which the vehicle had no open trip."""
-    records = await connection.fetch(
-        """
-        SELECT asked.index FROM unnest($1::text[], $2::timestamptz[])
-            WITH ORDINALITY AS asked (vehicle_identifier, moment, index)
-        WHERE NOT EXISTS (
-            SELECT FROM trip_interval AS trip
-            WHERE trip.vehicle_identifier = asked.vehicle_identifier
-              AND asked.moment >= trip.started_at
-              AND (trip.ended_at IS NULL OR asked.moment < trip.ended_at)
-        )
-        """,
-        [vehicle_identifier for vehicle_identifier, _ in moments],
-        [moment for _, moment in moments],
-    )
-    return [record["index"] - 1 for record in records]
-
-
 async def taken(
     connection: Executor, device: int, times: Sequence[datetime]
 ) -> set[datetime]:

@@ -15,6 +15,7 @@ from gps_ingestion_service.devices.service import unknown_device
 from gps_ingestion_service.errors import ServiceError, StorageUnavailable
 from gps_ingestion_service.fix import Fix, Rejection
 from gps_ingestion_service.time_policy import TimePolicy
+from gps_ingestion_service.trips import intervals
 
 # What one transaction can move within its statements' time: a day at a fix a second.
 _MOST = 100_000
@@ -130,6 +131,6 @@ async def _keep_within_trips(
         if fix.fix_time in wanted
     ]
     before = list(wanted)
-    for index in await repository.outside_trips(connection, asked):
+    for index in await intervals.outside(connection, asked):
         del wanted[before[index]]
         left["outside_trip"] += 1

@@ -21,6 +21,7 @@ from gps_ingestion_service.formats.binary import Cursor, FrameError, crc16_x25
 from gps_ingestion_service.formats.fields import FieldError
 from gps_ingestion_service.formats.tracker import (
     Context,
+    Event,
     Login,
     Notice,
     Packet,
@@ -31,15 +32,21 @@ from gps_ingestion_service.formats.tracker import (
 _START = {b"\x78\x78": 1, b"\x79\x79": 2}
 _STOP = b"\r\n"
 _SHORTEST = 5
+_STATE_BYTES = 5
 _UNITS_PER_DEGREE = 1_800_000
 
 _LOGIN = 0x01
 _TIME_REQUEST = 0x8A
-_HEARTBEATS = frozenset({0x13, 0x23})
+_HEARTBEAT = 0x13
+# Its content differs between models.
+_OTHER_HEARTBEAT = 0x23
 # Cell towers, access points, texts and answers to commands: no position by satellite.
 _WITHOUT_FIX = frozenset(
-    {0x15, 0x17, 0x18, 0x19, 0x21, 0x28, 0x2C, 0x2E, 0x94, 0x9B, 0xA1, 0xA2, 0xA5}
+    {0x15, 0x17, 0x18, 0x21, 0x28, 0x2C, 0x2E, 0x94, 0x9B, 0xA1, 0xA2}
 )
+# Alarms where no satellite is seen: a cell tower, then the state of the device.
+_CELL_ALARM = 0x19
+_CELL_ALARM_4G = 0xA5
 _POSITIONS = frozenset({0x10, 0x11, 0x12, 0x1A, 0x22})
 _POSITIONS_4G = frozenset({0xA0})
 # Position, cell tower behind a length, then the state of the device and what happened.
@@ -98,8 +105,14 @@ def decode(frame: bytes, context: Context) -> Packet:
     kind, content, serial = body[width], body[width + 1 : -2], body[-2:]
     if kind == _LOGIN:
         return _login(content, serial)
-    if kind in _HEARTBEATS:
+    if kind == _HEARTBEAT:
+        return Notice(_answer(kind, serial), _status(content))
+    if kind == _OTHER_HEARTBEAT:
         return Notice(_answer(kind, serial))
+    if kind in (_CELL_ALARM, _CELL_ALARM_4G):
+        return Event(
+            attributes=_cell_alarm(kind, Cursor(content)), answer=_answer(kind, serial)
+        )
     if kind == _TIME_REQUEST:
         return Notice(_answer(kind, serial, _clock(context.received_at)))
     if kind in _WITHOUT_FIX:
@@ -240,14 +253,41 @@ def _read_counted_cell(
         _read_cell(cell, attributes, area_bytes, cell_bytes)
 
 
-def _read_state(cursor: Cursor, attributes: dict[str, Any]) -> None:
-    """State of the device, then what happened and the language of its messages."""
-    if cursor.left < 5:
-        return
-    state = cursor.unsigned(1)
+def _status(content: bytes) -> dict[str, Any]:
+    """What a heartbeat says of the device; older models say less."""
+    status: dict[str, Any] = {}
+    if len(content) >= _STATE_BYTES:
+        _read_state(Cursor(content), status)
+    elif content:
+        _read_switches(content[0], status)
+    return status
+
+
+def _cell_alarm(kind: int, cursor: Cursor) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    if kind == _CELL_ALARM_4G:
+        _read_cell(cursor, attributes, area_bytes=4, cell_bytes=8)
+    else:
+        _read_cell(cursor, attributes, area_bytes=2, cell_bytes=3)
+    _read_state(cursor, attributes)
+    if cursor.left:
+        attributes["rest"] = cursor.take(cursor.left).hex()
+    attributes.setdefault("alarm", "unspecified")
+    return attributes
+
+
+def _read_switches(state: int, attributes: dict[str, Any]) -> None:
     attributes["ignition"] = bool(state & 1 << 1)
     attributes["charging"] = bool(state & 1 << 2)
     attributes["fuel_cut"] = bool(state & 1 << 7)
+
+
+def _read_state(cursor: Cursor, attributes: dict[str, Any]) -> None:
+    """State of the device, then what happened and the language of its messages."""
+    if cursor.left < _STATE_BYTES:
+        return
+    state = cursor.unsigned(1)
+    _read_switches(state, attributes)
     attributes["voltage_level"] = cursor.unsigned(1)
     attributes["gsm_level"] = cursor.unsigned(1)
     alarm = cursor.unsigned(1)

@@ -4,8 +4,9 @@ A format holds no connection and no state. The connection keeps who logged in; t
 format says what a frame means and which bytes answer it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -49,12 +50,25 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """A frame without a record, such as a heartbeat, and its answer."""
+    """A frame without a record, such as a heartbeat, and its answer.
+
+    ``status`` is what it says of the vehicle: attributes of the fixes that follow it
+    and do not say it themselves.
+    """
 
     answer: bytes = b""
+    status: Mapping[str, Any] = {}
 
 
-Packet = Login | Report | Notice
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device raised without a position, such as an alarm under a roof, and its
+    answer once that is durably stored."""
+
+    attributes: Mapping[str, Any]
+    answer: bytes
+
+
+Packet = Login | Report | Notice | Event
 
 
 class TrackerFormat(msgspec.Struct, frozen=True, kw_only=True):

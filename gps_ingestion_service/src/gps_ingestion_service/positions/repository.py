@@ -238,6 +238,14 @@ async def last(
     ]
 
 
+async def last_place(connection: Executor, device: int) -> tuple[float, float] | None:
+    """Degrees north and east of the device's last position, if it has one."""
+    record = await connection.fetchrow(
+        "SELECT latitude, longitude FROM last_position WHERE device = $1", device
+    )
+    return None if record is None else (record["latitude"], record["longitude"])
+
+
 def position(record: asyncpg.Record, device_id: str, mounted_in: str) -> StoredPosition:
     """A row of ``fix`` or ``last_position`` as a position.
 

@@ -16,7 +16,7 @@ from gps_ingestion_service.formats import (
     Message,
 )
 from gps_ingestion_service.formats.capture import named
-from gps_ingestion_service.formats.tracker import Context, Login, Notice, Packet
+from gps_ingestion_service.formats.tracker import Context, Event, Login, Notice, Packet
 from gps_ingestion_service.positions.service import DeviceSender, Ingestion, Sender
 from gps_ingestion_service.quarantine import repository
 from gps_ingestion_service.quarantine.repository import Kept
@@ -90,7 +90,7 @@ class Replay:
             decoded = http.decode(message, kept.first_seen, self._max_rows)
             return [named(row, kept.device_id) for row in decoded.rows]
         packet = _packet(kept, message)
-        if isinstance(packet, Login | Notice):
+        if isinstance(packet, Login | Notice | Event):
             return []
         return [named(row, packet.device_id or kept.device_id) for row in packet.rows]
 

@@ -9,6 +9,7 @@ import msgspec
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.formats import DecodeError, FrameError, TrackerFormat
 from gps_ingestion_service.formats.tracker import (
+    Event,
     Login,
     Notice,
     Packet,
@@ -20,6 +21,7 @@ from gps_ingestion_service.trackers.intake import (
     Intake,
     now,
 )
+from gps_ingestion_service.trackers.status import Status
 
 _CHUNK_BYTES = 16_384
 _HEADER_BYTES = 64
@@ -72,6 +74,7 @@ class Connection:
         self._buffer = bytearray()
         self._held = 0
         self._announced = timedelta(0)
+        self._status = Status()
         self._stop_reason: str | None = None
         self._read: asyncio.Future[bytes] | None = None
         self.device_id: str | None = None
@@ -144,10 +147,17 @@ class Connection:
             if packet.device_id != self.device_id:
                 raise HangUp("other_login")
             answer = packet.accepted
+            self._announced = packet.utc_offset or self._announced
         elif isinstance(packet, Notice):
             self._intake.count(frame, "notice")
+            self._status.renew(packet.status, frame.received_at)
+            answer = packet.answer
+        elif isinstance(packet, Event):
+            if not await self._intake.store_event(frame, packet, device):
+                raise HangUp("unavailable")
             answer = packet.answer
         else:
+            packet = self._status.added_to(packet, device)
             stored = await self._intake.store(frame, packet, device)
             answer = packet.answer(stored)
             if not stored and packet.rows and not self._tracker.can_refuse:

@@ -9,11 +9,12 @@ from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.errors import ServiceError, StorageUnavailable
-from gps_ingestion_service.fix import Status
+from gps_ingestion_service.fix import Fix, Status
 from gps_ingestion_service.formats import DecodeError, Message, TrackerFormat
 from gps_ingestion_service.formats.fields import DEVICE_ID
-from gps_ingestion_service.formats.tracker import Context, Report
+from gps_ingestion_service.formats.tracker import Context, Event, Report
 from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.positions import repository
 from gps_ingestion_service.positions.service import DeviceSender, Ingestion
 from gps_ingestion_service.quarantine.repository import Refused
 from gps_ingestion_service.quarantine.service import ANONYMOUS, Quarantine
@@ -134,6 +135,28 @@ class Intake:
             return 0
         self.count(frame, "stored")
         return len(verdicts)
+
+    async def store_event(self, frame: Frame, event: Event, device: Device) -> bool:
+        """Whether what the device raised without a position is durably stored.
+
+        It is, as a fix without a lock: at the time of receipt, at the last place known,
+        or at 0, 0, which is what a receiver without a lock reports.
+        """
+        try:
+            async with self._database.query() as connection:
+                place = await repository.last_place(connection, device.id)
+        except StorageUnavailable:
+            self.count(frame, "unavailable")
+            return False
+        latitude, longitude = place or (0.0, 0.0)
+        fix = Fix(
+            fix_time=frame.received_at,
+            latitude=latitude,
+            longitude=longitude,
+            attributes={**event.attributes, "valid": False},
+        )
+        report = Report(rows=[fix], answer=lambda stored: event.answer)
+        return bool(await self.store(frame, report, device))
 
     async def refuse(
         self, frame: Frame, error: DecodeError, device_id: str | None, *, trusted: bool

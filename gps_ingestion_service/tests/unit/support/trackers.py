@@ -131,3 +131,4 @@ def gt06_position(
 
 
 GT06_CELL = bytes.fromhex("01CC00287D001FB8")
+GT06_CELL_4G = bytes.fromhex("81CC0001" "0000260E" "000000000615F801")
