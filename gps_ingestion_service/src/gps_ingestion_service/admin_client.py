@@ -40,8 +40,10 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
-def call(client: httpx.Client, method: str, path: str, **params: Any) -> Any:
-    """The answer to one call.
+def call(
+    client: httpx.Client, method: str, path: str, body: Any = None, **params: Any
+) -> Any:
+    """The answer to one call, with a JSON body where there is one.
 
     Raises:
         CallFailed: with the message of the service's error.
@@ -49,6 +51,7 @@ def call(client: httpx.Client, method: str, path: str, **params: Any) -> Any:
     response = client.request(
         method,
         path,
+        json=body,
         params={key: value for key, value in params.items() if value is not None},
     )
     if response.is_success:

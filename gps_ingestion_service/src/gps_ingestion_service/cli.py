@@ -18,6 +18,7 @@ from gps_ingestion_service.app import create_app
 from gps_ingestion_service.clocks import commands as clocks
 from gps_ingestion_service.connections.server import Server
 from gps_ingestion_service.database import is_outage
+from gps_ingestion_service.devices import commands as devices
 from gps_ingestion_service.events import commands as events
 from gps_ingestion_service.fix import Rejection, printable
 from gps_ingestion_service.formats import DecodeError
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the device's clock, for times without a zone; else as its login says",
     )
     decode.set_defaults(run=_decode)
+    devices.add_parser(commands)
     quarantine.add_parser(commands)
     events.add_parser(commands)
     clocks.add_parser(commands)
