@@ -27,12 +27,22 @@ def ensure_assets(layout: Layout, report: Callable[[str], None]) -> bool:
     log = layout.logs / "setup-assets.log"
     log.unlink(missing_ok=True)
     report("installing packages")
-    _npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"], addon, log)
+    install_packages(addon, log)
     report("building static/lib")
     _npm(["run", "assets"], addon, log)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(digest)
     return True
+
+
+def install_packages(folder: Path, log: Path) -> None:
+    """Install what the lock file in a folder pins, and run none of its scripts.
+
+    :raises DevtoolsError: when npm fails; a registry that is away is told soon.
+    """
+    patience = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund"]
+    _npm(["ci", *quiet, *patience], folder, log)
 
 
 def _npm(words: list[str], cwd: Path, log: Path) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.apt_sources import Source, debian_mirrors, read_sources
+from devtools.assets import install_packages
 from devtools.commands import run
 from devtools.environment import clean_environment
 from devtools.errors import DevtoolsError
@@ -232,14 +233,7 @@ class DebianOdoo:
         work = self.folder / "repair"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(REPAIR, work)
-        run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            log=self.log,
-            what="npm",
-            cwd=work,
-            env=clean_environment(),
-            timeout_s=300,
-        )
+        install_packages(work, self.log)
         jquery = addons / "web" / "static" / "lib" / "jquery" / "jquery.js"
         _replace(jquery, (work / "node_modules/jquery/dist/jquery.js").read_bytes())
         selfie = addons / "mail/static/lib/selfie_segmentation/selfie_segmentation.js"

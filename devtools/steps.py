@@ -5,7 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import TextIO
@@ -68,6 +74,7 @@ class _Runner:
         self._width = max(len(name) for name in self._steps)
         self._count = 0
         self.interrupted = False
+        self._failed = False
         self._doing: dict[str, tuple[float, str]] = {}
 
     def run(self, pool: ThreadPoolExecutor) -> None:
@@ -87,7 +94,7 @@ class _Runner:
                 error = future.exception()
                 if error is None:
                     order.done(name)
-                elif failure is None:
+                elif failure is None and not isinstance(error, CancelledError):
                     failure = error
                     for waiting in list(futures):
                         if waiting.cancel():
@@ -96,6 +103,10 @@ class _Runner:
             raise failure
 
     def _do(self, step: Step) -> None:
+        # The worker that a failure has freed may take the next step before the main
+        # thread has looked at the failure.
+        if self._failed:
+            raise CancelledError
         start = time.monotonic()
         self._doing[step.name] = (start, "")
 
@@ -106,6 +117,7 @@ class _Runner:
         try:
             worked = step.action(report)
         except BaseException:
+            self._failed = True
             word = "ended" if self.interrupted else "FAILED"
             self._finish(step, word, start)
             raise
