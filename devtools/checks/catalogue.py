@@ -91,8 +91,8 @@ class Catalogue:
     def _lint(self, component: Component) -> Iterator[Check]:
         for name, line in LINTERS.items():
             yield self._check(component, name, Kind.LINT, line)
-        if component.typed:
-            yield self._check(component, "mypy", Kind.LINT, " ".join(component.typed))
+        typed = replace(component, venv=component.typed_in or component.venv)
+        yield self._check(typed, "mypy", Kind.LINT, " ".join(component.typed))
         if component is ADDON:
             line = "pylint --rcfile=.pylintrc ."
             yield self._check(component, "pylint-odoo", Kind.LINT, line)

@@ -77,7 +77,9 @@ def _series(settings: Settings) -> str:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id="version_info")],
-                value=ast.Tuple(elts=[ast.Constant(major), ast.Constant(minor), *_]),
+                value=ast.Tuple(
+                    elts=[ast.Constant(int(major)), ast.Constant(int(minor)), *_]
+                ),
             ):
                 return f"{major}.{minor}"
     raise LaunchError(f"{settings.odoo_home} holds no Odoo: build the image again")
@@ -215,7 +217,8 @@ def read_installed(settings: Settings) -> Installed:
             "SELECT key, value FROM ir_config_parameter WHERE key IN (%s, %s)",
             [REVISION_PARAMETER, SCHEMA_PARAMETER],
         )
-        return _installed(*row, recorded=dict(cursor.fetchall()))
+        state, version = row
+        return _installed(state, version, dict(cursor.fetchall()))
 
 
 def _installed(state: str, version: str, recorded: dict[str, str]) -> Installed:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from .fleet_vehicle import normalise_truck_number
@@ -43,7 +44,7 @@ class Position:
     altitude_m: float | None
 
 
-def parse_batch(body: bytes, content: str = "positions") -> list:
+def parse_batch(body: bytes, content: str = "positions") -> list[Any]:
     """Return the unchecked rows of a batch of ``content``.
 
     :raises CallRefused: ``invalid_body`` or ``too_many_positions`` and the like
@@ -62,10 +63,10 @@ def parse_batch(body: bytes, content: str = "positions") -> list:
         raise _invalid_body('"batch_id" must be a UUID.') from None
     if len(batch[content]) > MAX_ROWS:
         raise too_many(content)
-    return batch[content]
+    return list(batch[content])
 
 
-def parse_position(row, now: datetime) -> Position:
+def parse_position(row: Any, now: datetime) -> Position:
     """Check one row of a batch.
 
     :param now: the current time, naive UTC
@@ -90,7 +91,7 @@ def parse_position(row, now: datetime) -> Position:
     )
 
 
-def identifier_of(row):
+def identifier_of(row: Any) -> str | None:
     """Return what ``row`` names as its vehicle, to repeat it in the answer."""
     identifier = row.get("vehicle_identifier") if isinstance(row, dict) else None
     return identifier[:64] if isinstance(identifier, str) else None
@@ -110,7 +111,7 @@ def _invalid_body(message: str) -> CallRefused:
     return CallRefused(400, "invalid_body", f"{message} See docs/interfaces.md.")
 
 
-def read_identifier(row: dict) -> str:
+def read_identifier(row: dict[str, Any]) -> str:
     """Return the truck number of a row.
 
     :raises InvalidRow: where there is none
@@ -118,16 +119,17 @@ def read_identifier(row: dict) -> str:
     identifier = row.get("vehicle_identifier")
     if not isinstance(identifier, str) or not normalise_truck_number(identifier):
         raise InvalidRow("vehicle_identifier: must be a truck number")
-    return normalise_truck_number(identifier)
+    return str(normalise_truck_number(identifier))
 
 
-def read_time(row: dict, name: str) -> datetime:
+def read_time(row: dict[str, Any], name: str) -> datetime:
     """Return a time of a row, naive UTC.
 
     :raises InvalidRow: where it is none, or has no zone
     """
     try:
-        value = datetime.fromisoformat(row.get(name))
+        text: Any = row.get(name)
+        value = datetime.fromisoformat(text)
         if value.tzinfo is None:
             raise ValueError(name)
         return value.astimezone(UTC).replace(tzinfo=None)
@@ -135,7 +137,7 @@ def read_time(row: dict, name: str) -> datetime:
         raise InvalidRow(f"{name}: must be an ISO 8601 time with its zone") from None
 
 
-def read_number(row: dict, name: str, lowest: float, highest: float) -> float:
+def read_number(row: dict[str, Any], name: str, lowest: float, highest: float) -> float:
     """Return a number of a row.
 
     :raises InvalidRow: where it is none, or lies outside

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from .gps_batch import InvalidRow, read_identifier, read_number, read_time
@@ -53,7 +54,7 @@ class Event:
     arrival: Arrival | None
 
 
-def parse_event(row) -> Event:
+def parse_event(row: Any) -> Event:
     """Check one row of a batch.
 
     :raises InvalidRow: with the field and the reason
@@ -86,20 +87,21 @@ def parse_event(row) -> Event:
     )
 
 
-def uuid_of(row):
+def uuid_of(row: Any) -> str | None:
     """Return what ``row`` names as its uuid, to repeat it in the answer."""
     uuid = row.get("uuid") if isinstance(row, dict) else None
     return uuid[:64] if isinstance(uuid, str) else None
 
 
-def _uuid(row: dict) -> str:
+def _uuid(row: dict[str, Any]) -> str:
     try:
-        return str(UUID(row.get("uuid")))
+        uuid: Any = row.get("uuid")
+        return str(UUID(uuid))
     except (TypeError, ValueError, AttributeError):
         raise InvalidRow("uuid: must be a UUID") from None
 
 
-def _revision(row: dict) -> int:
+def _revision(row: dict[str, Any]) -> int:
     revision = row.get("revision")
     if isinstance(revision, bool) or not isinstance(revision, int):
         raise InvalidRow("revision: must be a whole number")
@@ -108,7 +110,7 @@ def _revision(row: dict) -> int:
     return revision
 
 
-def _text(row: dict, name: str, longest: int) -> str:
+def _text(row: dict[str, Any], name: str, longest: int) -> str:
     value = row.get(name)
     # PostgreSQL holds no NUL.
     if not isinstance(value, str) or len(value) > longest or "\x00" in value:
@@ -116,7 +118,7 @@ def _text(row: dict, name: str, longest: int) -> str:
     return value
 
 
-def _detail(row: dict) -> str:
+def _detail(row: dict[str, Any]) -> str:
     """What the event says beyond its time and place, for people."""
     data = row.get("data")
     if not isinstance(data, dict):
@@ -129,7 +131,7 @@ def _detail(row: dict) -> str:
     return ", ".join(parts).replace("\x00", "")[:_MAX_DETAIL]
 
 
-def _arrival(row: dict) -> Arrival | None:
+def _arrival(row: dict[str, Any]) -> Arrival | None:
     data = row["data"]
     if data.get("eta") is None:
         return None

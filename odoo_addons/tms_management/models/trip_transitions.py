@@ -44,7 +44,7 @@ class Transition(NamedTuple):
 
     source: str
     target: str
-    roles: tuple
+    roles: tuple[str, ...]
     channel: str = "user"
     checked: bool = False
     reason: bool = False
