@@ -62,7 +62,15 @@ def tms() -> Iterator[Instance]:
     """PostgreSQL, GPS service and Odoo with demo data; no simulator."""
     with Instance.temporary("e2e") as instance:
         instance.start()
+        silence_odoobot(instance)
         yield instance
+
+
+def silence_odoobot(tms: Instance) -> None:
+    """Keep Odoo's tutorial from opening a chat over the screen at a first login."""
+    admin = tms.odoo_client("admin")
+    users = admin.call("res.users", "search", [["login", "in", list(tms.passwords)]])
+    admin.call("res.users", "write", users, {"odoobot_state": "disabled"})
 
 
 @pytest.fixture(scope="session")

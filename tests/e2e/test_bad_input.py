@@ -8,6 +8,8 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -52,16 +54,34 @@ def batch(truck: Truck) -> dict[str, object]:
     return {"batch_id": str(uuid.uuid4()), "positions": [position]}
 
 
+def history(tms: Instance, device_id: str) -> list[dict[str, Any]]:
+    """Every fix of a device that the service has stored in this hour."""
+    answer = httpx.get(
+        f"{tms.urls.gps}/v1/devices/{device_id}/positions",
+        params={"from": utc_time(minutes_ago=60), "to": utc_time(minutes_ago=-60)},
+        headers={"Authorization": f"Bearer {tms.secrets.gps_admin_token}"},
+    )
+    assert answer.status_code == 200
+    return list(answer.json()["positions"])
+
+
+def times(positions: list[dict[str, Any]]) -> set[datetime]:
+    """The fix times of positions."""
+    return {datetime.fromisoformat(row["timestamp"]) for row in positions}
+
+
 def test_one_bad_row_is_named_and_the_good_rows_of_the_batch_are_stored(
     tms: Instance, fleet: list[Truck]
 ) -> None:
     truck = fleet[-1]
+    before = times(history(tms, truck.device_id))
     good = {**PUNE, "timestamp": utc_time(minutes_ago=2)}
+    last = {**good, "timestamp": utc_time(minutes_ago=1)}
     rows = [
         good,
-        {**good, "latitude": 91},
+        {**good, "latitude": 91, "timestamp": utc_time(minutes_ago=3)},
         {**good, "timestamp": "yesterday"},
-        {**good, "timestamp": utc_time(minutes_ago=1)},
+        last,
     ]
     answer = httpx.post(
         f"{tms.urls.gps}/v1/positions",
@@ -75,20 +95,30 @@ def test_one_bad_row_is_named_and_the_good_rows_of_the_batch_are_stored(
     assert refused.keys() == {1, 2}
     assert refused[1]["field"] == "latitude"
     assert refused[2]["field"] == "timestamp"
+    stored = history(tms, truck.device_id)
+    assert times(stored) - before == times([good, last])
+    [row] = [row for row in stored if times([row]) == times([last])]
+    assert (row["latitude"], row["longitude"]) == tuple(PUNE.values())
 
 
-def test_a_wrong_token_is_401_and_stores_nothing(
-    tms: Instance, fleet: list[Truck]
+@pytest.mark.parametrize("token", ["not-a-token", "another device's"])
+def test_a_wrong_token_is_refused_and_stores_nothing(
+    tms: Instance, fleet: list[Truck], token: str
 ) -> None:
-    before = tms.gps_client().last_positions()
+    truck = fleet[-1]
+    before = history(tms, truck.device_id)
+    of_another = token == "another device's"
     answer = httpx.post(
         f"{tms.urls.gps}/v1/positions",
-        json={**PUNE, "timestamp": utc_time()},
-        headers={"Authorization": "Bearer not-a-token"},
+        json={"device_id": truck.device_id, **PUNE, "timestamp": utc_time()},
+        headers={"Authorization": f"Bearer {fleet[0].token if of_another else token}"},
     )
-    assert answer.status_code == 401
-    assert answer.json()["error"]["code"]
-    assert tms.gps_client().last_positions() == before
+    if of_another:  # a batch is taken, its rows are judged one by one
+        assert answer.json()["results"][0]["status"] == "rejected"
+    else:
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"]
+    assert history(tms, truck.device_id) == before
 
 
 def test_a_phone_that_is_not_registered_is_told_so(tms: Instance) -> None:
@@ -96,6 +126,21 @@ def test_a_phone_that_is_not_registered_is_told_so(tms: Instance) -> None:
     query = {"id": "no-such-phone", "lat": "18.5", "lon": "73.8", "token": "x" * 43}
     answer = httpx.get(url, params=query)
     assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "unknown_device"
+    assert "no-such-phone" not in tms.gps_client().devices()
+
+
+def test_a_phone_that_is_not_registered_is_told_so_in_json_too(tms: Instance) -> None:
+    coords = {"latitude": 18.5, "longitude": 73.8}
+    answer = httpx.post(
+        f"{tms.urls.gps}/v1/osmand",
+        json={
+            "device_id": "no-such-phone",
+            "location": {"timestamp": utc_time(), "coords": coords},
+        },
+        headers={"Authorization": "Bearer " + "x" * 43},
+    )
+    assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "unknown_device"
     assert "no-such-phone" not in tms.gps_client().devices()
 
