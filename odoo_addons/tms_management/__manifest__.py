@@ -28,6 +28,7 @@
         "views/gps_event_views.xml",
         "views/tms_menus.xml",
         "views/live_map_views.xml",
+        "views/res_config_settings_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["tms_management/static/src/**/*"],

@@ -4,6 +4,7 @@ from . import (
     gps_publisher,
     gps_receipt,
     hr_employee,
+    res_config_settings,
     res_partner,
     tms_consignment,
     tms_demo,
