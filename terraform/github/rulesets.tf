@@ -7,6 +7,7 @@ locals {
     "pl-odoo-001 required",
     "pl-gps-001 required",
     "Repository checks",
+    "System tests",
     "Lint the workflows",
     "Validate the infrastructure",
   ])

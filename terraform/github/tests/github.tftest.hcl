@@ -50,7 +50,7 @@ run "nothing_reaches_main_unchecked" {
       for check in github_repository_ruleset.main.rules[0].required_status_checks[0].required_check : check.context
       ]) == toset([
       "pl-odoo-001 required", "pl-gps-001 required",
-      "Repository checks", "Lint the workflows", "Validate the infrastructure",
+      "Repository checks", "System tests", "Lint the workflows", "Validate the infrastructure",
     ])
     error_message = "Both pipelines' required jobs have to pass, and the checks of what no pipeline looks at."
   }

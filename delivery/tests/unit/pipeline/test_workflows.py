@@ -212,6 +212,16 @@ def test_the_delivery_code_is_tested_before_a_merge() -> None:
     assert "make test ONLY=delivery,devtools,simulator" in commands
 
 
+def test_the_whole_system_is_tested_before_a_merge() -> None:
+    job = load("repository.yml")["jobs"]["system"]
+    assert job["name"] in required_checks()
+    commands = [step.get("run") for step in job["steps"]]
+    assert 'make test ONLY="e2e tests,addon map rules"' in commands
+    kept = job["steps"][-1]
+    assert kept["with"]["path"] == "reports/"
+    assert "!cancelled()" in kept["if"], "a failure is what one wants to look at"
+
+
 @pytest.mark.parametrize("identifier", PIPELINES)
 def test_the_required_check_always_runs(identifier: str) -> None:
     job = load(f"{identifier}.yml")["jobs"]["required"]
