@@ -77,7 +77,8 @@ def _stay(instance: Instance, options: argparse.Namespace, start: float) -> int:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             instance.stop()
-    print("stopped; `make run` starts it again with its data")
+    kept = " starts it again with its data" if instance.exists else " begins anew"
+    print(f"stopped; `make run`{kept}")
     return 0
 
 

@@ -213,14 +213,14 @@ def api_server_command(
     ]
 
 
-def daemons(
-    layout: Layout, network: Network, programs: Programs, python: list[str]
-) -> list[dict[str, Any]]:
-    """Return what runs on the node: name and command line of each."""
+def control_plane(
+    layout: Layout, network: Network, programs: Programs
+) -> dict[str, list[str]]:
+    """Return the command line of each part of the control plane, by its name."""
     cluster, binaries = layout.cluster, programs.kubernetes
     keys = cluster / "keys"
     client = "http://127.0.0.1:2379"
-    commands: dict[str, list[str]] = {
+    return {
         "etcd": [
             *(str(programs.etcd), f"--data-dir={cluster}/etcd"),
             *(f"--listen-client-urls={client}", f"--advertise-client-urls={client}"),
@@ -242,6 +242,16 @@ def daemons(
             f"--kubeconfig={cluster}/scheduler.kubeconfig",
             "--leader-elect=false",
         ],
+    }
+
+
+def daemons(
+    layout: Layout, network: Network, programs: Programs, python: list[str]
+) -> list[dict[str, Any]]:
+    """Return what runs on the node: name and command line of each."""
+    cluster, binaries = layout.cluster, programs.kubernetes
+    commands = {
+        **control_plane(layout, network, programs),
         "containerd": [
             str(programs.containerd),
             "--config",

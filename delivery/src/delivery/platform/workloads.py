@@ -216,7 +216,8 @@ def database(environment: str, image: str) -> list[Manifest]:
     return [script, *services, workload]
 
 
-def _database_pod(image: str) -> Manifest:
+def _database_containers(image: str) -> tuple[Manifest, Manifest]:
+    """Return what prepares the data directory, and what serves it."""
     mounts = [
         {"name": "data", "mountPath": "/data"},
         {"name": "run", "mountPath": "/run/postgresql"},
@@ -257,6 +258,11 @@ def _database_pod(image: str) -> Manifest:
             "timeoutSeconds": 5,
         },
     }
+    return prepare, serve
+
+
+def _database_pod(image: str) -> Manifest:
+    prepare, serve = _database_containers(image)
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
