@@ -2,7 +2,7 @@
 
 It needs pytest and httpx only, and two variables: ``STAGING_BASE_URL`` and
 ``GPS_ADMIN_TOKEN``. One that is unset is an error, never a skip. Everything the suite
-makes carries an id of its own run and is disabled at the end.
+makes carries an id of its own run and is gone at the end, which is checked.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fleet import Provision, Tracker
+from fleet import Provision, Tracker, paged
 
 
 def required(name: str) -> str:
@@ -34,8 +34,8 @@ def base_url() -> str:
 
 @pytest.fixture(scope="session")
 def run_id() -> str:
-    """What tells this run's devices from those of every other run."""
-    return uuid.uuid4().hex[:12]
+    """What the ids of this run's devices, and of nobody else's, begin with."""
+    return f"itest-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")
@@ -53,21 +53,42 @@ def admin(base_url: str) -> Iterator[httpx.Client]:
         yield client
 
 
+def own(admin: httpx.Client, path: str, cursor: object, run_id: str) -> list[object]:
+    """What of a list is this run's, by its id where it has one."""
+    return [
+        item.get("id", item["device_id"])
+        for item in paged(admin, path, cursor)
+        if str(item["device_id"]).startswith(run_id)
+    ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left(admin: httpx.Client, run_id: str) -> Iterator[None]:
+    """Discards what the run has put into quarantine, and proves that nothing stays."""
+    yield
+    for message in own(admin, "/v1/quarantine", 0, run_id):
+        response = admin.delete(f"/v1/quarantine/{message}")
+        assert response.status_code == 204, response.text
+    assert own(admin, "/v1/quarantine", 0, run_id) == []
+    assert own(admin, "/v1/devices", "", run_id) == []
+
+
 @pytest.fixture
 def provision(admin: httpx.Client, run_id: str) -> Iterator[Provision]:
-    """Makes trackers; whatever a test made is disabled when it ends."""
+    """Makes trackers; whatever a test made is deleted when it ends."""
     made: list[Tracker] = []
 
     def make() -> Tracker:
         # Vehicles of this form exist in no fleet, so nothing reaches a real map.
-        unique = f"{run_id}{uuid.uuid4().hex[:6]}"
-        tracker = Tracker(admin, f"itest-{unique}", f"ITEST{unique.upper()}")
+        device_id = f"{run_id}{uuid.uuid4().hex[:6]}"
+        vehicle = device_id.replace("-", "").upper()
+        tracker = Tracker(admin, device_id, vehicle)
         made.append(tracker)
         return tracker
 
     yield make
     for tracker in made:
-        tracker.put(enabled=False)
+        tracker.remove()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 
 import httpx
 import pytest
-from fleet import Provision, Tracker, row
+from fleet import Provision, Tracker, paged, row
 
 
 def test_it_is_alive_ready_and_measured(anonymous: httpx.Client) -> None:
@@ -15,14 +15,11 @@ def test_it_is_alive_ready_and_measured(anonymous: httpx.Client) -> None:
 
 
 def test_a_provisioned_device_is_listed(tracker: Tracker, admin: httpx.Client) -> None:
-    cursor: str | None = ""
-    found = []
-    while cursor is not None:
-        page = admin.get("/v1/devices", params={"cursor": cursor}).json()
-        found += [
-            item for item in page["devices"] if item["device_id"] == tracker.device_id
-        ]
-        cursor = page["next"]
+    found = [
+        item
+        for item in paged(admin, "/v1/devices", "")
+        if item["device_id"] == tracker.device_id
+    ]
     assert len(found) == 1
     assert found[0]["vehicle_identifier"] == tracker.vehicle_identifier
     assert found[0]["enabled"] is True
@@ -111,7 +108,7 @@ def test_a_phone_sends_as_osmand(
     assert page["positions"][0]["speed"] == pytest.approx(5.1444, abs=1e-3)
     wrong = anonymous.get(path, params={**params, "token": "wrong"})
     assert wrong.status_code == 401
-    unknown = anonymous.get(path, params={**params, "id": "itest-nobody"})
+    unknown = anonymous.get(path, params={**params, "id": f"{tracker.device_id}-none"})
     assert unknown.status_code == 400
 
 
@@ -167,3 +164,16 @@ def test_a_disabled_device_is_refused(
     response = anonymous.post("/v1/positions", json=row(), headers=tracker.headers)
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "device_disabled"
+
+
+def test_a_device_that_is_deleted_takes_its_history_along(
+    provision: Provision, admin: httpx.Client, anonymous: httpx.Client
+) -> None:
+    tracker = provision()
+    anonymous.post("/v1/positions", json=row(), headers=tracker.headers)
+    path = f"/v1/devices/{tracker.device_id}"
+    enabled = admin.delete(path)
+    assert enabled.status_code == 409
+    assert enabled.json()["error"]["code"] == "device_enabled"
+    tracker.remove()
+    assert admin.get(f"{path}/positions").status_code == 404

@@ -47,6 +47,7 @@ async def status(service: Service, token: str, method: str, path: str) -> int:
         ("GET", "/v1/geofences", 403, 200),
         ("PUT", "/v1/vehicles/MH1/trip", 403, 201),
         ("GET", "/v1/vehicles/MH1/trip", 403, 404),
+        ("DELETE", "/v1/devices/one", 403, 403),
         ("GET", "/v1/quarantine", 403, 403),
         ("GET", "/v1/events", 403, 403),
     ],

@@ -16,7 +16,7 @@ from gps_ingestion_service.devices.schemas import (
     IssuedSecret,
     IssuedToken,
 )
-from gps_ingestion_service.state import StateDep, require_devices
+from gps_ingestion_service.state import StateDep, require_admin, require_devices
 
 admin_scheme = HTTPBearer(auto_error=False, scheme_name="admin token")
 router = APIRouter(
@@ -58,6 +58,18 @@ async def put_device(
     row, created = await state.provisioning.put(device_id, spec)
     response.status_code = 201 if created else 200
     return view(row)
+
+
+@router.delete(
+    "/{device_id}",
+    status_code=204,
+    dependencies=[Depends(require_admin)],
+    responses=errors(404, 409),
+)
+async def delete_device(device_id: DeviceId, state: StateDep) -> None:
+    """Delete a disabled device with its fixes, facts and last position, for good. What
+    of it is in quarantine stays there, and what Odoo was told stays told."""
+    await state.provisioning.delete(device_id)
 
 
 @router.get("")

@@ -71,9 +71,15 @@ class DeviceRegistry:
         log.info("devices_loaded", count=len(devices))
 
     async def reload(self, device_ids: Iterable[str]) -> None:
-        """Read these devices again."""
+        """Read these devices again; those that are gone are forgotten."""
+        wanted = list(device_ids)
         async with self._lock, self._database.query() as connection:
-            self._apply(await repository.find(connection, list(device_ids)))
+            found = await repository.find(connection, wanted)
+            for gone in set(wanted) - {device.device_id for device in found}:
+                known = self._by_id.pop(gone, None)
+                if known is not None:
+                    self._forget(known)
+            self._apply(found)
 
     async def look_up(
         self, device_ids: Iterable[str], vehicle_identifiers: Iterable[str]

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import structlog
+
 from gps_ingestion_service import auth
 from gps_ingestion_service.database import Database
 from gps_ingestion_service.devices import repository, signing
@@ -11,6 +13,8 @@ from gps_ingestion_service.devices.schemas import DeviceSpec
 from gps_ingestion_service.devices.signing import SigningKeys
 from gps_ingestion_service.errors import ServiceError
 from gps_ingestion_service.versions import is_news
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 def unknown_device(device_id: str) -> ServiceError:
@@ -112,6 +116,32 @@ class Provisioning:
             raise unknown_device(device_id)
         await self._registry.reload([device_id])
         return await self._row(device_id)
+
+    async def delete(self, device_id: str) -> None:
+        """Delete the device with its fixes and facts, for good.
+
+        A fix that a replica was about to store meanwhile is refused, or belongs to no
+        device any more and goes with its day.
+
+        Raises:
+            ServiceError: 409 ``device_enabled`` where it may still send.
+        """
+        async with self._database.query() as connection:
+            async with connection.transaction():
+                device = await repository.lock(connection, device_id)
+                if device is None:
+                    raise unknown_device(device_id)
+                if device.enabled:
+                    raise ServiceError(
+                        409,
+                        "device_enabled",
+                        "put the device with enabled false first; this deletes its "
+                        "history for good",
+                    )
+                count = await repository.delete(connection, device)
+                await repository.announce(connection, device_id)
+        await self._registry.reload([device_id])
+        log.info("device_deleted", device=device_id, fixes=count)
 
     async def page(self, after: str, limit: int) -> tuple[list[DeviceRow], str | None]:
         """Devices after an id, and the id to continue after."""

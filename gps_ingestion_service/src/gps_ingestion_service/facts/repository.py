@@ -47,11 +47,14 @@ async def claim(connection: Executor, notes: int, fixes: int) -> list[Due]:
 
 
 async def lock(connection: Executor, devices: Sequence[int]) -> list[Known]:
-    """What is known of the devices, locked until the transaction ends."""
+    """What is known of those of the devices that exist, locked until the transaction
+    ends: one may have been deleted since its fixes came."""
     await connection.execute(
         """
         INSERT INTO fact_state (device)
-        SELECT * FROM unnest($1::integer[]) AS new (device) ORDER BY device
+        SELECT new.device FROM unnest($1::integer[]) AS new (device)
+        JOIN device ON device.id = new.device
+        ORDER BY new.device
         ON CONFLICT DO NOTHING
         """,
         devices,

@@ -119,8 +119,9 @@ class FactWorker:
         return True
 
     async def _windows(self, connection: Executor, due: Sequence[Due]) -> list[Window]:
-        known = await repository.lock(connection, [item.device for item in due])
-        pairs = list(zip(due, known, strict=True))
+        locked = await repository.lock(connection, [item.device for item in due])
+        known = {item.device: item for item in locked}
+        pairs = [(item, known[item.device]) for item in due if item.device in known]
         late = [item.device for item, state in pairs if _is_late(item, state)]
         checkpoints = await repository.checkpoints(connection, late) if late else {}
         self._metrics.facts_late.inc(len(late))

@@ -21,7 +21,7 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX device_vehicle_identifier ON device (vehicle_identifier)",
-    # No foreign key: a device is never deleted, and the check would cost every row.
+    # No foreign key: the check would cost every row.
     """
     CREATE TABLE fix (
         device integer NOT NULL,
