@@ -53,6 +53,7 @@ from gps_ingestion_service.live.feed import Feed
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.observability.middleware import RequestContext
 from gps_ingestion_service.partition_keeper import PartitionKeeper
+from gps_ingestion_service.positions.direct import DirectRoutes
 from gps_ingestion_service.positions.endpoints import ingest_router, read_router
 from gps_ingestion_service.positions.group_commit import GroupCommit
 from gps_ingestion_service.positions.repository import FixStore
@@ -323,7 +324,6 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
         redoc_url=None,
     )
     app.state.protocol = http_protocol(_limits(settings), metrics, held)
-    app.add_middleware(RequestContext, metrics=metrics)
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:
         refusal = as_service_error(error)
@@ -340,6 +340,9 @@ def create_app(settings: Settings, tracker_host: str = "127.0.0.1") -> FastAPI:
 
     for kind in (ServiceError, DecodeError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, on_error)
+    # The one that is added last comes first.
+    app.add_middleware(DirectRoutes, router=ingest_router, on_error=on_error)
+    app.add_middleware(RequestContext, metrics=metrics)
     for router in _ROUTERS:
         app.include_router(router)
     return app

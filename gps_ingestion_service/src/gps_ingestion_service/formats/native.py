@@ -10,7 +10,6 @@ same rows.
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Any
 
 import msgspec
@@ -60,25 +59,38 @@ def decode(message: Message, _received_at: datetime, max_rows: int) -> Decoded:
             f"send Content-Type application/json or {NDJSON}",
             415,
         )
-    body = message.body
-
-    @cache
-    def items() -> list[object]:
-        document = json_body.parse(body)
-        return document if isinstance(document, list) else [document]
-
-    plain = _plain(body)
-    count = len(items() if plain is None else plain)
+    items = _Items(message.body)
+    plain = _plain(message.body)
+    count = len(items.read() if plain is None else plain)
     if count > max_rows:
         raise TooManyRows(count, max_rows)
     return Decoded(
         rows=(
-            [decode_row(item) for item in items()]
+            [decode_row(item) for item in items.read()]
             if plain is None
             else [_plain_row(row) for row in plain]
         ),
-        part=lambda index: json_body.encode(items()[index]),
+        part=lambda index: json_body.encode(items.read()[index]),
     )
+
+
+class _Items:
+    """The rows of a body as they were sent, read once and only if one is asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._items: list[object] | None = None
+
+    def read(self) -> list[object]:
+        """All of them.
+
+        Raises:
+            DecodeError: the body is no JSON.
+        """
+        if self._items is None:
+            document = json_body.parse(self._body)
+            self._items = document if isinstance(document, list) else [document]
+        return self._items
 
 
 def _media_type(message: Message) -> str:

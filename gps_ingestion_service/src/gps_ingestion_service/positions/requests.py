@@ -42,7 +42,7 @@ async def read_message(request: Request, max_body_bytes: int) -> Message:
         if len(body) > max_body_bytes:
             raise BodyTooLarge(max_body_bytes)
     return Message(
-        query=request.url.query,
+        query=request.scope["query_string"].decode(),
         body=bytes(body),
         content_type=request.headers.get("content-type", ""),
         user=request.headers.get("x-limit-u", ""),
