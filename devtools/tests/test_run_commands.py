@@ -246,6 +246,18 @@ def test_stop_and_reset_end_what_is_setting_up(
     assert identify(setting_up.pid) is None
 
 
+def test_a_run_that_is_interrupted_before_there_is_data_promises_none(
+    dev: Instance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press(*settings: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("devtools.instance.create_instance", press)
+    assert main(["run"]) == 0
+    assert "stopped; `make run` begins anew\n" in capsys.readouterr().out
+    assert not dev.exists
+
+
 def test_a_run_that_was_killed_holds_nothing_up(
     setting_up: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
