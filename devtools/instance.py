@@ -344,8 +344,10 @@ class Instance:
     def delete(self) -> None:
         """Delete the instance with all its data, after ending what runs of it."""
         self.stop()
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        # Beside it is what a creation that was killed has left.
+        for folder in (self.folder, self.folder.with_name(f".new-{self.name}")):
+            if folder.exists():
+                shutil.rmtree(folder)
 
     def keep_logs(self, target: Path) -> None:
         """Copy the logs to another folder."""

@@ -138,7 +138,9 @@ class TemplateStore:
     ) -> Template:
         """Build a template beside its place and move it there when it is complete."""
         folder = self.layout.templates / f".new-{key}"
-        shutil.rmtree(folder, ignore_errors=True)
+        # Whoever builds holds the lock: what is half-made was left by a killed build.
+        for left in self.layout.templates.glob(".new-*"):
+            shutil.rmtree(left, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         password = source.password if source else secrets.token_urlsafe(24)
         ports = Ports.free()

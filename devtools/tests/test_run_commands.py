@@ -172,8 +172,10 @@ def test_status_and_reset_before_and_after_a_run(
     said = capsys.readouterr().out
     assert said.count(" down") == len(NAMES)
     assert "demo data is 3 days old; `make reset` makes it fresh" in said
+    (dev.layout.run / ".new-dev").mkdir()  # of a creation that was killed
     assert main(["reset"]) == 0
     assert not dev.folder.exists()
+    assert not (dev.layout.run / ".new-dev").exists()
 
 
 # -- while it is set up ----------------------------------------------------------------

@@ -46,6 +46,14 @@ def test_a_template_is_made_once_on_top_of_a_base_that_outlives_it(
     assert store.ensure(max_age_s=-1).created_at > second.created_at
 
 
+def test_what_a_killed_build_left_is_gone_after_the_next_one(
+    store: TemplateStore,
+) -> None:
+    (store.layout.templates / ".new-19.0-tms-0123" / "pgdata").mkdir(parents=True)
+    store.ensure()
+    assert keys(store) == [store.base_key, store.addon_key]
+
+
 def test_a_template_holds_a_stopped_database_and_its_filestore(
     store: TemplateStore, tmp_path: Path
 ) -> None:
