@@ -149,7 +149,13 @@ async def shared_process(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[ServiceProcess]:
     url = await create_database(durable, "shared", migrated_template)
-    settings = settings_for(url, teltonika_port=free_port(), gt06_port=free_port())
+    # A load sends from few devices what comes from many.
+    settings = settings_for(
+        url,
+        teltonika_port=free_port(),
+        gt06_port=free_port(),
+        device_requests_per_s=0,
+    )
     log = tmp_path_factory.mktemp("service") / "service.log"
     process = ServiceProcess(settings, free_port(), log)
     yield process

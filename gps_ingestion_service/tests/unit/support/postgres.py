@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,6 +63,28 @@ class PostgresServer:
     def stop(self, mode: str = "fast") -> None:
         """Stop it: ``fast`` ends its clients, ``immediate`` is a crash."""
         _run("pg_ctl", "-D", self._data, "-w", "-s", "-m", mode, "stop")
+
+    def kill(self) -> None:
+        """``kill -9`` of the server with all that it has started."""
+        lock = self._data / "postmaster.pid"
+        postmaster = lock.read_text().split()[0]
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
+        processes = [postmaster, *children.split()]
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+        while any(map(_lives, processes)):
+            time.sleep(0.05)
+        # It names a process that init may not have buried yet.
+        lock.unlink()
+
+
+def _lives(process: str) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def _run(program: str, *arguments: str | Path) -> None:

@@ -43,6 +43,16 @@ class Link:
         """Wait until the service hangs up; False where it sends something instead."""
         return await self.receive(1) == b""
 
+    async def drip(self, data: bytes, count: int) -> bytes:
+        """Send a byte a second until there is an answer, of ``count`` bytes at most."""
+        answer = asyncio.create_task(self.receive(count))
+        for byte in data:
+            done, _ = await asyncio.wait([answer], timeout=1)
+            if done:
+                break
+            await self.send(bytes([byte]))
+        return await answer
+
     async def close(self) -> None:
         """Hang up."""
         self._writer.close()
@@ -90,6 +100,10 @@ class Mailbox(asyncio.DatagramProtocol):
     async def ask(self, data: bytes) -> bytes:
         """Send a datagram and return the next answer."""
         self.send(data)
+        return await self.receive()
+
+    async def receive(self) -> bytes:
+        """The next answer."""
         async with asyncio.timeout(PATIENCE_S):
             return await self._answers.get()
 
