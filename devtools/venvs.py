@@ -63,6 +63,7 @@ def plan(layout: Layout, name: str) -> VenvPlan:
         ),
         VenvPlan("delivery", _locks(delivery)),
         VenvPlan("image", (layout.root / "requirements" / "image.txt",)),
+        VenvPlan("workflows", (layout.root / "requirements" / "workflows.txt",)),
         VenvPlan(
             "infrastructure", (layout.root / "requirements" / "infrastructure.txt",)
         ),

@@ -14,6 +14,7 @@ from devtools.checks.execution import Command
 from devtools.checks.hygiene import HygieneCheck
 from devtools.checks.preparation import TOOLS
 from devtools.checks.repository import Repository
+from devtools.checks.workflow_linters import WorkflowLinters
 from devtools.layout import VENV_NAMES, Layout
 
 COMPONENT = "repository"
@@ -49,6 +50,7 @@ class RepositoryChecks:
             (f"locks fit Python {OLDEST_PYTHON}", self._python),
         ):
             yield Check(name, COMPONENT, Kind.LINT, check, (TOOLS,))
+        yield from WorkflowLinters(self.layout, self.repository).checks(COMPONENT)
 
     def _shellcheck(self, log: Path) -> Outcome:
         files = [str(path) for path in self.repository.shell_files()]
