@@ -7,6 +7,8 @@ from typing import TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gps_ingestion_service.formats import TRACKER_FORMATS
+
 PREFIX = "GPS_"
 
 
@@ -203,6 +205,9 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
     gt06_port: int | None = Field(
         None, ge=0, le=65535, description="TCP port of GT06 and Concox trackers"
     )
+    tracker_ports: str = Field(
+        "", description="ports of trackers by format, such as teltonika:5027,gt06:5023"
+    )
     tracker_max_connections: int = Field(
         10_000, ge=1, description="most TCP connections of trackers, per port"
     )
@@ -219,6 +224,33 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
         30.0, gt=0, description="longest from the first byte of a frame to its last"
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports of trackers by the name of their format; 0: the system chooses."""
+        own = {"teltonika": self.teltonika_port, "gt06": self.gt06_port}
+        return {
+            **{name: port for name, port in own.items() if port is not None},
+            **dict(_ports(self.tracker_ports)),
+        }
+
+    @field_validator("tracker_ports")
+    @classmethod
+    def _are_ports(cls, value: str) -> str:
+        pairs = _ports(value)
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("must name each format once")
+        return value
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> "Settings":
+        for name, port in _ports(self.tracker_ports):
+            if getattr(self, f"{name}_port", None) not in (None, port):
+                raise ValueError(
+                    f"GPS_TRACKER_PORTS and GPS_{name.upper()}_PORT name different "
+                    "ports; set one of them"
+                )
+        return self
 
     @field_validator("odoo_url")
     @classmethod
@@ -255,6 +287,24 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
         if folder and not os.access(folder, os.W_OK | os.X_OK):
             raise ValueError("GPS_EXPORT_DIR must be a folder that can be written")
         return self
+
+
+_MAX_PORT = 65535
+
+
+def _ports(text: str) -> list[tuple[str, int]]:
+    """The pairs of a format and a port in a text such as ``teltonika:5027``."""
+    result = []
+    for item in filter(None, map(str.strip, text.split(","))):
+        name, _, port = item.partition(":")
+        is_port = port.isascii() and port.isdecimal() and len(port) < 6
+        if name not in TRACKER_FORMATS or not is_port or int(port) > _MAX_PORT:
+            raise ValueError(
+                "must be pairs such as teltonika:5027 with commas between them, of the "
+                f"formats {', '.join(sorted(TRACKER_FORMATS))}"
+            )
+        result.append((name, int(port)))
+    return result
 
 
 _S = TypeVar("_S", bound=BaseSettings)

@@ -37,6 +37,17 @@ def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.odoo_url == ""
 
 
+def test_ports_of_trackers_are_named_by_their_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(monkeypatch, DATABASE_URL=URL, ADMIN_TOKEN="a", TELTONIKA_PORT="5027")
+    assert load(Settings).ports == {"teltonika": 5027}
+    put(monkeypatch, TRACKER_PORTS="gt06:5023, teltonika:5027,")
+    assert load(Settings).ports == {"teltonika": 5027, "gt06": 5023}
+    put(monkeypatch, TRACKER_PORTS="", TELTONIKA_PORT="")
+    assert load(Settings).ports == {}
+
+
 def test_secrets_may_come_from_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -87,6 +98,30 @@ def test_the_environment_comes_before_a_file(
         (
             {"DATABASE_URL": URL, "ADMIN_TOKEN": "a", "QUEUE_MAX_ROWS": "10"},
             "GPS_QUEUE_MAX_ROWS must not be below",
+        ),
+        *(
+            (
+                {"DATABASE_URL": URL, "ADMIN_TOKEN": "a", "TRACKER_PORTS": ports},
+                "GPS_TRACKER_PORTS: must be pairs such as teltonika:5027",
+            )
+            for ports in ("5027", "other:5027", "gt06:", "gt06:70000", "gt06:1:2")
+        ),
+        (
+            {
+                "DATABASE_URL": URL,
+                "ADMIN_TOKEN": "a",
+                "TRACKER_PORTS": "gt06:1,gt06:2",
+            },
+            "GPS_TRACKER_PORTS: must name each format once",
+        ),
+        (
+            {
+                "DATABASE_URL": URL,
+                "ADMIN_TOKEN": "a",
+                "TRACKER_PORTS": "gt06:1",
+                "GT06_PORT": "2",
+            },
+            "GPS_TRACKER_PORTS and GPS_GT06_PORT name different ports",
         ),
         ({"SECRETS_DIR": "/nowhere"}, "GPS_SECRETS_DIR: /nowhere is not a folder"),
     ],

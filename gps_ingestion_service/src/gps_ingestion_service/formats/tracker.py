@@ -79,7 +79,9 @@ class TrackerFormat(msgspec.Struct, frozen=True, kw_only=True):
     frame can begin so, after which the stream cannot be read on. ``decode`` takes a
     whole frame, ``decode_datagram`` a datagram; both are pure and raise
     :class:`FrameError`. ``is_datagram`` tells, for a capture, which of the two it is.
-    ``can_refuse``: a device can be told that nothing was stored.
+    ``can_refuse``: a device can be told that nothing was stored. ``header_bytes`` is
+    how many bytes of a frame ``frame_length`` needs at most to tell; for a format whose
+    frames end with a mark, ``max_frame_bytes``.
     """
 
     name: str
@@ -90,6 +92,7 @@ class TrackerFormat(msgspec.Struct, frozen=True, kw_only=True):
     decode_datagram: Callable[[bytes, Context], Packet] | None = None
     is_datagram: Callable[[bytes], bool] = lambda data: False
     can_refuse: bool = True
+    header_bytes: int = 64
 
 
 def announced_length(tracker: TrackerFormat, data: bytes, max_bytes: int) -> int | None:
@@ -99,10 +102,11 @@ def announced_length(tracker: TrackerFormat, data: bytes, max_bytes: int) -> int
         FrameError: no frame begins so, or it is longer than ``max_bytes``.
     """
     length = tracker.frame_length(data)
-    if length is not None and length > max_bytes:
+    least = len(data) if length is None else length
+    if least > max_bytes:
         raise FrameError(
             "frame_too_large",
-            f"a frame of {length} bytes is announced, {max_bytes} are allowed",
+            f"a frame of {least} bytes or more comes, {max_bytes} are allowed",
         )
     return length
 

@@ -24,7 +24,6 @@ from gps_ingestion_service.trackers.intake import (
 from gps_ingestion_service.trackers.status import Status
 
 _CHUNK_BYTES = 16_384
-_HEADER_BYTES = 64
 _WRITE_BUFFER_BYTES = 4096
 
 
@@ -189,9 +188,9 @@ class Connection:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                length = announced_length(
-                    self._tracker, bytes(self._buffer[:_HEADER_BYTES]), max_bytes
-                )
+                # One byte more shows a frame that has no end where it must have one.
+                start = bytes(self._buffer[: self._tracker.header_bytes + 1])
+                length = announced_length(self._tracker, start, max_bytes)
             except FrameError as error:
                 garbage = self._frame(bytes(self._buffer))
                 await self._intake.refuse(

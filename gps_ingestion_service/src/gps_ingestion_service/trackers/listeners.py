@@ -31,10 +31,7 @@ class Listeners:
         Raises:
             OSError: a port cannot be had; the log names it.
         """
-        for name in TRACKER_FORMATS:
-            port: int | None = getattr(self._settings, f"{name}_port")
-            if port is None:
-                continue
+        for name, port in self._settings.ports.items():
             try:
                 await self._start(name, host, port)
             except OSError:
