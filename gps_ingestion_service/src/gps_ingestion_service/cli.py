@@ -166,7 +166,15 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _decode(options: argparse.Namespace) -> int:
-    text = sys.stdin.read() if options.message == "-" else options.message
+    try:
+        text = sys.stdin.read() if options.message == "-" else options.message
+    except UnicodeDecodeError:
+        print(
+            "refused: invalid_encoding: standard input is no text; give a frame in "
+            "hexadecimal, as xxd -p does",
+            file=sys.stderr,
+        )
+        return 1
     minutes = options.utc_offset_minutes
     offset = None if minutes is None else timedelta(minutes=minutes)
     status = 0

@@ -98,11 +98,19 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def printable(fix: Fix) -> dict[str, Any]:
-    """What is known of a fix, for people: units as in :class:`Fix`."""
+    """What is known of a fix, for people: units as in :class:`Fix`. Time, place and
+    speed are always there, the speed null where it is not known."""
     values = msgspec.structs.asdict(fix)
-    values["timestamp"] = values.pop("fix_time")
+    first = {
+        "timestamp": values.pop("fix_time"),
+        "latitude": values.pop("latitude"),
+        "longitude": values.pop("longitude"),
+        "speed": values.pop("speed"),
+    }
+    values["sent_timestamp"] = values.pop("sent_time")
     del values["flags"]
-    return {key: value for key, value in values.items() if value not in (None, {})}
+    known = {key: value for key, value in values.items() if value not in (None, {})}
+    return {**first, **known}
 
 
 class Rejection(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from support.trackers import (
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.cli import main
+from gps_ingestion_service.formats.capture import PROTOCOLS
 
 Output = pytest.CaptureFixture[str]
 
@@ -93,7 +94,19 @@ def test_decode_reads_a_text_format_in_hexadecimal_too(capsys: Output) -> None:
         ("teltonika", ""),
         ("teltonika", TELTONIKA[:-1] + "E"),
         ("teltonika", TELTONIKA[:-2]),
+        ("teltonika", TELTONIKA[:-4]),
+        ("teltonika", TELTONIKA + "00"),
         ("gt06", TELTONIKA),
+        ("gt06", "78780D01012345678901234500018CDE0D0A"),
+        ("gt06", "78780D01012345678901234500018CDD0D"),
+        ("gt06", "7878"),
+        ("owntracks", '{"_type": "location"}'),
+        ("traccar-forward", "{}"),
+        *((protocol, "zz") for protocol in PROTOCOLS),
+        *((protocol, "7b7") for protocol in PROTOCOLS),
+        *((protocol, "7878ff") for protocol in PROTOCOLS),
+        # An empty message of OwnTracks is legal.
+        *((protocol, " ") for protocol in PROTOCOLS if protocol != "owntracks"),
     ],
 )
 def test_decode_refuses_with_a_reason(
@@ -101,6 +114,36 @@ def test_decode_refuses_with_a_reason(
 ) -> None:
     assert main(["decode", protocol, message]) == 1
     assert capsys.readouterr().err.startswith("refused: ")
+
+
+def test_decode_says_that_the_speed_is_not_known(capsys: Output) -> None:
+    query = "id=1&lat=2&lon=3&timestamp=2026-11-23%2010:00:00"
+    assert main(["decode", "osmand", query]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "timestamp": "2026-11-23T10:00:00Z",
+        "latitude": 2,
+        "longitude": 3,
+        "speed": None,
+        "device_id": "1",
+        "sent_timestamp": "2026-11-23T10:00:00Z",
+        "attributes": {"announced_offset_minutes": 0},
+    }
+
+
+def test_decode_takes_no_bytes_from_standard_input(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = io.TextIOWrapper(io.BytesIO(bytes.fromhex("7878FF")), "utf-8")
+    monkeypatch.setattr("sys.stdin", binary)
+    assert main(["decode", "gt06", "-"]) == 1
+    assert "xxd -p" in capsys.readouterr().err
+
+
+def test_a_zone_that_no_place_has_is_refused(capsys: Output) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["decode", "gt06", "00", "--utc-offset-minutes", "900"])
+    assert caught.value.code == 2
+    assert "between -840 and 840" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

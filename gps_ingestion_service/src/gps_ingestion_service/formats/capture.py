@@ -73,7 +73,8 @@ def _bytes(text: str) -> bytes:
 
 def _message(text: str) -> Message:
     text = text.strip()
-    if text[:1] in ("{", "["):
+    # What is neither JSON nor parameters is no message, and its format shall say so.
+    if text[:1] in ("{", "[") or "=" not in text:
         body = text.encode("utf-8", "surrogateescape")
         return Message(body=body, content_type="application/json")
     return Message(query=text.partition("?")[2] or text)
