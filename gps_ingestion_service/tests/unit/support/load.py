@@ -347,6 +347,13 @@ class Load:
             kind(self, f"{fleet:012d}{number:03d}") for number, kind in enumerate(kinds)
         ]
 
+    def repeat(self, other: "Load") -> None:
+        """Be the same devices as those of another load, with the very same fixes."""
+        self.start, self.ledger = other.start, other.ledger
+        self.senders = [
+            type(sender)(self, sender.device_id) for sender in other.senders
+        ]
+
     @property
     def url(self) -> str:
         """The database of the service."""
@@ -396,7 +403,7 @@ async def register(url: str, devices: Sequence[str]) -> None:
     async with connection.transaction():
         await connection.executemany(
             "INSERT INTO device (device_id, vehicle_identifier, enabled, version) "
-            "VALUES ($1, $1, true, 1)",
+            "VALUES ($1, $1, true, 1) ON CONFLICT DO NOTHING",
             [(device,) for device in devices],
         )
         for device in devices:

