@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from delivery.pipeline.ancestry import ORIGIN_MAIN
 from delivery.runner.source import check_out, git, mark_as_pushed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,6 +26,15 @@ class Checkout:
         """Clone; what is not committed here is not in it."""
         check_out(ROOT, "HEAD", folder)
         return cls(folder)
+
+    def copy(self, folder: Path) -> Checkout:
+        """A clone of this clone, to plant one thing more in."""
+        check_out(self.folder, "HEAD", folder)
+        return Checkout(folder)
+
+    def leave_main(self) -> None:
+        """Make origin's main be the commit before: HEAD was never merged."""
+        git(self.folder, "update-ref", ORIGIN_MAIN, "HEAD^")
 
     @property
     def commit(self) -> str:

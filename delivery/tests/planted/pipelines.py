@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from delivery.pipeline.approval import Decision, Request
+from delivery.pipeline.releases import LocalReleases, last_success
 from delivery.platform.local import LocalPlatform
 from delivery.runner import addresses
 from delivery.runner.act import Order, new_folder, run_workflow
@@ -26,6 +27,7 @@ APPROVER = "devops-lead"
 BRANCH = "refs/heads/planted"
 MAIN = "refs/heads/main"
 PULL_REQUEST = "refs/pull/1/merge"
+QUEUE = "refs/heads/gh-readonly-queue/main/pr-1-planted"
 approve = Scripted(APPROVER)
 refuse = Scripted(APPROVER, "rejected")
 
@@ -50,6 +52,12 @@ class Pipelines:
     folder: Path
     served: Mapping[str, str]
     odoo_home: Callable[[], Path]
+
+    def last_commit(self, component: Component) -> str:
+        """The commit that went to production last, as the plan of a push sees it."""
+        log = LocalReleases(self.folder / "releases")
+        last = last_success(log, component.name, "production")
+        return last.commit if last else ""
 
     def environment(self) -> dict[str, str]:
         """What every step finds, unless a case changes it."""
@@ -78,11 +86,16 @@ class Pipelines:
         return self._run(order, approver)
 
     def by_hand_on_main(
-        self, checkout: Checkout, component: Component, approver: Approver
+        self,
+        checkout: Checkout,
+        component: Component,
+        approver: Approver,
+        actor: str = ACTOR,
     ) -> Outcome:
         """By hand on main: all stages, with the image of a commit that has one."""
         order = self._order(checkout, component, {})
-        return self._run(replace(order, event="workflow_dispatch"), approver)
+        order = replace(order, event="workflow_dispatch", actor=actor)
+        return self._run(order, approver)
 
     def by_hand(
         self,
@@ -106,9 +119,25 @@ class Pipelines:
         order = replace(order, event="pull_request", ref=PULL_REQUEST, payload=opened)
         return self._run(order)
 
+    def merge_group(self, checkout: Checkout, component: Component) -> Outcome:
+        """A merge queue's try: the same as for a pull request."""
+        order = self._order(
+            checkout,
+            component,
+            {"EXTRA_BUILD_OPTIONS": self._build_options(component)},
+        )
+        tried = {"base_sha": git(checkout.folder, "rev-parse", "HEAD^")}
+        payload = {"merge_group": tried}
+        order = replace(order, event="merge_group", ref=QUEUE, payload=payload)
+        return self._run(order)
+
     def tag(self, checkout: Checkout, component: Component, version: str) -> Outcome:
         """A version tag: all stages, with the image of a commit that has one."""
-        order = self._order(checkout, component, {})
+        order = self._order(
+            checkout,
+            component,
+            {"EXTRA_BUILD_OPTIONS": self._build_options(component)},
+        )
         return self._run(replace(order, ref=f"refs/tags/{version}"), approve)
 
     def scan_again(self, checkout: Checkout, component: Component) -> Outcome:

@@ -19,6 +19,11 @@ def harmless(text: str) -> dict[str, str]:
     return {f"{GPS.source_path}/planted.txt": f"{text}\n"}
 
 
+def prose(text: str) -> dict[str, str]:
+    """Words about the component, which change nothing that is delivered."""
+    return {f"{GPS.source_path}/planted.md": f"{text}\n"}
+
+
 def lint_error(component: Component) -> dict[str, str]:
     """A name that nothing defines."""
     text = '"""Planted."""\n\n\ndef planted() -> int:\n    return undefined_name\n'
@@ -28,6 +33,12 @@ def lint_error(component: Component) -> dict[str, str]:
 def unsorted_import(component: Component) -> dict[str, str]:
     """Imports in the wrong order, and nothing else wrong with them."""
     text = '"""Planted."""\n\nimport sys\nimport os\n\nPLANTED = (os.sep, sys.path)\n'
+    return {f"{component.source_path}/{PACKAGES[component]}/planted.py": text}
+
+
+def unformatted(component: Component) -> dict[str, str]:
+    """Quotes that Black would change, and nothing that another linter minds."""
+    text = '"""Planted."""\n\nPLANTED = \'planted\'\n'
     return {f"{component.source_path}/{PACKAGES[component]}/planted.py": text}
 
 
@@ -87,6 +98,33 @@ def never_ready(checkout: Checkout) -> dict[str, str]:
         "import runpy, sys, time; "
         "time.sleep(3600) if sys.argv[1] == 'serve' else "
         "runpy.run_module('gps_ingestion_service', run_name='__main__')"
+    )
+    text = checkout.read(name)
+    assert own in text
+    return {name: text.replace(own, f'ENTRYPOINT ["python", "-c", "{program}"]')}
+
+
+def failing_migration(checkout: Checkout) -> dict[str, str]:
+    """Odoo's image, whose migration ends before it has changed anything."""
+    return _odoo_but(checkout, "sys.exit('planted') if sys.argv[1] == 'migrate'")
+
+
+def silent_websocket(checkout: Checkout) -> dict[str, str]:
+    """Odoo's image, whose websocket workload serves nothing; all others are sound."""
+    return _odoo_but(checkout, "time.sleep(3600) if sys.argv[1] == 'websocket'")
+
+
+def _odoo_but(checkout: Checkout, planted: str) -> dict[str, str]:
+    """A Dockerfile of Odoo's image that does something else first.
+
+    :param planted: an expression with its condition; else the image is what it was.
+    """
+    name = f"{ODOO.source_path}/Dockerfile"
+    script = "/opt/tms/container/tms_odoo.py"
+    own = f'ENTRYPOINT ["python", "{script}"]'
+    program = (
+        "import runpy, sys, time; sys.path.insert(0, '/opt/tms/container'); "
+        f"{planted} else runpy.run_path('{script}', run_name='__main__')"
     )
     text = checkout.read(name)
     assert own in text

@@ -7,15 +7,25 @@ from collections.abc import Callable
 import pytest
 
 from delivery.runner.approvals import Approver
-from delivery.runner.components import GPS
+from delivery.runner.components import GPS, ODOO
+from delivery.runner.source import git
 from planted import plants
 from planted.checkout import Checkout
 from planted.cluster import Cluster
 from planted.conftest import Twin
 from planted.evidence import Evidence
-from planted.pipelines import Pipelines, approve_another, refuse
+from planted.pipelines import (
+    ACTOR,
+    APPROVER,
+    Pipelines,
+    approve,
+    approve_another,
+    refuse,
+)
 
 STAGING, TEST = "Deploy to Staging", "Integration Test"
+OLDER = "Refuse a commit that is older than the one before it"
+MIGRATION, EVERY_WORKLOAD = "Wait for the migration", "Wait for every workload"
 HEALTH, SUITE = "Verify Deployment Health", "Execute Integration Test Suite"
 APPROVAL = "Production Approval"
 DECISION = "Wait for an approver's decision (local run only)"
@@ -51,21 +61,84 @@ def test_staging(
     evidence.fails(case, GPS, planted, place, unplanted)
 
 
+@pytest.mark.cluster(ODOO)
 @pytest.mark.parametrize(
-    ("case", "approver", "said"),
+    ("case", "plant", "step", "said"),
     [
-        ("refused approval", refuse, "devops-lead decided rejected"),
+        ("failing migration", plants.failing_migration, MIGRATION, "job/"),
+        (
+            "websocket that never gets ready",
+            plants.silent_websocket,
+            EVERY_WORKLOAD,
+            "deployment/tms-odoo-websocket",
+        ),
+    ],
+    ids=["migration", "websocket"],
+)
+def test_odoo_in_staging(
+    case: str,
+    plant: Callable[[Checkout], dict[str, str]],
+    step: str,
+    said: str,
+    checkout: Checkout,
+    pipelines: Pipelines,
+    cluster: Cluster,
+    evidence: Evidence,
+    released: Twin,
+) -> None:
+    """What the document's rollout of one Deployment does not see."""
+    unplanted = released(ODOO)
+    checkout.plant(plant(checkout))
+
+    with cluster.restored(ODOO, "tms-staging"):
+        planted = pipelines.push(checkout, ODOO, changes={"WAIT_AT_MOST_S": "180"})
+
+    assert said in planted.log((STAGING, step)), planted.told
+    if step == EVERY_WORKLOAD:
+        assert planted.passed((STAGING, HEALTH)), planted.told
+    evidence.fails(case, ODOO, planted, (STAGING, step), unplanted)
+
+
+def test_a_commit_that_is_older_than_what_was_deployed(
+    unplanted: Checkout,
+    checkout: Checkout,
+    pipelines: Pipelines,
+    evidence: Evidence,
+    released: Twin,
+) -> None:
+    """The scratch clone holds the commit that the released one was made on."""
+    newer = released(GPS)
+    assert git(unplanted.folder, "rev-parse", "HEAD^") == checkout.commit
+
+    planted = pipelines.push(checkout, GPS)
+
+    assert "which is newer than" in planted.log((STAGING, OLDER))
+    evidence.fails("older commit", GPS, planted, (STAGING, OLDER), newer)
+
+
+@pytest.mark.parametrize(
+    ("case", "approver", "actor", "said"),
+    [
+        ("refused approval", refuse, ACTOR, "devops-lead decided rejected"),
         (
             "approval for another digest",
             approve_another,
+            ACTOR,
             "the decision is for sha256:ab",
         ),
+        (
+            "approval of one's own run",
+            approve,
+            APPROVER,
+            "devops-lead started this run and may not approve it",
+        ),
     ],
-    ids=["refused", "another-digest"],
+    ids=["refused", "another-digest", "own-run"],
 )
 def test_approval(
     case: str,
     approver: Approver,
+    actor: str,
     said: str,
     unplanted: Checkout,
     pipelines: Pipelines,
@@ -74,7 +147,7 @@ def test_approval(
 ) -> None:
     green = released(GPS)
 
-    planted = pipelines.by_hand_on_main(unplanted, GPS, approver)
+    planted = pipelines.by_hand_on_main(unplanted, GPS, approver, actor)
 
     # The same suite on the same staging, once more: it leaves nothing behind.
     assert green.passed((TEST, SUITE)) and planted.passed((TEST, SUITE)), planted.told

@@ -21,6 +21,7 @@ from planted.outcome import Outcome
 from planted.pipelines import Pipelines, approve
 
 PACKAGE, PUSH = "Package & Scan Artifact", "Push Docker Image to ECR"
+TEST, SUITE = "Integration Test", "Execute Integration Test Suite"
 PRODUCTION_JOB = "Deploy to Production"
 GUARD = "Refuse an image that the database has moved past"
 RUNNING = "Check the running digest"
@@ -104,6 +105,17 @@ def test_flaky_push(component: Component, story: Tell, evidence: Evidence) -> No
 
     assert "transport failure 1 of 4" in release.log((PACKAGE, PUSH))
     evidence.passes("flaky push", component, release, (PACKAGE, PUSH))
+
+
+@pytest.mark.parametrize("component", BOTH)
+def test_the_integration_tests_pass_twice_in_a_row(
+    component: Component, story: Tell, evidence: Evidence, released: Twin
+) -> None:
+    """On the same staging, one release after the other: a run is in no one's way."""
+    assert released(component).passed((TEST, SUITE))
+    again = story(component).forward
+
+    evidence.passes("integration tests, again", component, again, (TEST, SUITE))
 
 
 @pytest.mark.parametrize("component", BOTH)

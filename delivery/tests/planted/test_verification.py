@@ -20,7 +20,7 @@ from planted.pipelines import Pipelines
 STATIC = "Static Analysis & Code Quality"
 UNIT = "Unit Test & Coverage"
 TESTS, COVERAGE = "Run Unit Tests with Coverage", "Validate Coverage Threshold"
-GATE = "Gate on the dependency scan"
+SCAN, GATE = "Dependency Vulnerability Scan", "Gate on the dependency scan"
 # Listens nowhere: port 9 is "discard", which no machine serves any more.
 NOWHERE = "http://127.0.0.1:9/v1/query"
 
@@ -30,13 +30,14 @@ NOWHERE = "http://127.0.0.1:9/v1/query"
     [
         ("lint error", plants.lint_error, "Lint Code"),
         ("unsorted import", plants.unsorted_import, "Format & Sort Imports"),
+        ("unformatted code", plants.unformatted, "Format & Sort Imports"),
         (
             "Bandit finding",
             plants.bandit_finding,
             "Static Application Security Testing (SAST)",
         ),
     ],
-    ids=["lint", "import", "bandit"],
+    ids=["lint", "import", "format", "bandit"],
 )
 def test_code(
     case: str,
@@ -84,6 +85,28 @@ def test_nothing_audited(
 
     assert "NOT CHECKED" in planted.log((STATIC, GATE))
     evidence.fails("nothing audited", GPS, planted, (STATIC, GATE), unplanted)
+
+
+def test_every_package_skipped(
+    checkout: Checkout,
+    pipelines: Pipelines,
+    evidence: Evidence,
+    twin: Twin,
+) -> None:
+    """pip-audit's own service: out of reach, all is skipped, and that ends well.
+
+    It is what a mirror of packages without advisories answers, as the platform's
+    machine has one; where the real service is within reach, this plants nothing.
+    """
+    unplanted = twin(GPS)
+
+    changes = {"PIP_AUDIT_VULNERABILITY_SERVICE": "pypi"}
+    planted = pipelines.by_hand(checkout, GPS, changes)
+
+    assert planted.passed((STATIC, SCAN)), planted.told
+    assert "No known vulnerabilities found" in planted.log((STATIC, SCAN))
+    assert "nothing was audited" in planted.log((STATIC, GATE)), planted.told
+    evidence.fails("every package skipped", GPS, planted, (STATIC, GATE), unplanted)
 
 
 @pytest.mark.parametrize("component", [GPS, ODOO], ids=attrgetter("key"))

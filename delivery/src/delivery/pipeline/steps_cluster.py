@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -69,7 +70,10 @@ def _wait(options: argparse.Namespace) -> int:
         progress = rollout.judge(objects, live)
         return progress[:1] if options.migration_only else progress
 
-    rollout.wait(look, options.timeout_s, time.monotonic, time.sleep, print)
+    # A local run may be less patient than the workflow.
+    limit_s = float(os.environ.get("WAIT_AT_MOST_S", options.timeout_s))
+    limit_s = min(limit_s, options.timeout_s)
+    rollout.wait(look, limit_s, time.monotonic, time.sleep, print)
     return 0
 
 

@@ -81,6 +81,20 @@ def test_can_wait_for_the_migration_alone(world: Answers) -> None:
     assert main(["wait", *OVERLAY, "--digest", DIGEST, "--timeout-s", "0"]) == 1
 
 
+@pytest.mark.parametrize(("at_most", "limit"), [("0", "600"), ("600", "0")])
+def test_a_local_run_can_be_less_patient_and_never_more(
+    world: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    at_most: str,
+    limit: str,
+) -> None:
+    monkeypatch.setenv("WAIT_AT_MOST_S", at_most)
+    world.on("get", output={"items": []})
+    assert main(["wait", *OVERLAY, "--digest", DIGEST, "--timeout-s", limit]) == 1
+    assert "not done after 0 s" in capsys.readouterr().err
+
+
 def test_shows_what_runs(world: Answers, capsys: pytest.CaptureFixture[str]) -> None:
     pods = [pod("ingestion", RIGHT), pod("worker", RIGHT)]
     world.on("get", "pods", output={"items": pods})
