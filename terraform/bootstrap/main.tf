@@ -76,6 +76,7 @@ resource "aws_route53_zone" "this" {
 module "github" {
   source = "../modules/oidc"
 
-  repository = var.repository
-  roles      = local.roles
+  repository            = var.repository
+  roles                 = local.roles
+  use_existing_provider = var.use_existing_oidc_provider
 }

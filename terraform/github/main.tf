@@ -27,9 +27,10 @@ import {
 }
 
 resource "github_repository" "this" {
+  #checkov:skip=CKV_GIT_1:who applies says how visible the repository is; a default would publish or hide one
   name                   = local.name
   description            = "Transport management system"
-  visibility             = "private"
+  visibility             = var.visibility
   has_issues             = true
   allow_merge_commit     = false
   allow_rebase_merge     = false
@@ -57,26 +58,9 @@ resource "github_repository" "this" {
   }
 }
 
-# Which actions may run. That they are pinned by commit cannot be asked for with this version of the provider:
-# ../README.md has the command, and the repository's own checks refuse what is not pinned.
-resource "github_actions_repository_permissions" "this" {
-  repository      = github_repository.this.name
-  enabled         = true
-  allowed_actions = "selected"
+module "actions" {
+  source = "../modules/actions"
 
-  allowed_actions_config {
-    github_owned_allowed = true
-    verified_allowed     = false
-    patterns_allowed = [
-      "aws-actions/amazon-ecr-login@*",
-      "aws-actions/configure-aws-credentials@*",
-      "hashicorp/setup-terraform@*",
-    ]
-  }
-}
-
-resource "github_workflow_repository_permissions" "this" {
-  repository                       = github_repository.this.name
-  default_workflow_permissions     = "read"
-  can_approve_pull_request_reviews = false
+  owner      = local.owner
+  repository = github_repository.this.name
 }

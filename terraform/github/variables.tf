@@ -14,6 +14,16 @@ variable "adopt_repository" {
   default     = true
 }
 
+variable "visibility" {
+  description = "Who sees the repository: private, internal or public. No default: an apply must not publish it, or hide it."
+  type        = string
+
+  validation {
+    condition     = contains(["private", "internal", "public"], var.visibility)
+    error_message = "Say private, internal or public, as the repository is."
+  }
+}
+
 variable "members" {
   description = "GitHub logins of each team's members; either lead approves, never who started the run."
   type = object({

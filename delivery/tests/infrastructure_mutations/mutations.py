@@ -12,7 +12,8 @@ from .mutation import (
     tested,
 )
 from .mutations_of_cluster import CLUSTER
-from .mutations_of_rights import ORDERING, RIGHTS
+from .mutations_of_environments import ENVIRONMENTS
+from .mutations_of_rights import ACTION_LISTS, ORDERING, RIGHTS
 
 _REGISTRY = "modules/registry/main.tf"
 _LIFECYCLE = "modules/registry/lifecycle-policy.json"
@@ -205,22 +206,22 @@ DATA = (
     tested(
         "production in one zone",
         _PRODUCTION,
-        "multi_az    = true",
-        "multi_az    = false",
+        "multi_az     = true",
+        "multi_az     = false",
         _SAFE,
     ),
     tested(
         "production without protection",
         _PRODUCTION,
-        "protected   = true",
-        "protected   = false",
+        "protected    = true",
+        "protected    = false",
         _SAFE,
     ),
     tested(
         "production without backups",
         _PRODUCTION,
-        "backup_days = 35",
-        "backup_days = 0",
+        "backup_days  = 35",
+        "backup_days  = 0",
         "RPO of 15 minutes",
     ),
     tested(
@@ -325,11 +326,20 @@ REPOSITORY = (
     ),
     tested(
         "workflows that may write",
-        "github/main.tf",
+        "modules/actions/main.tf",
         'default_workflow_permissions     = "read"',
         'default_workflow_permissions     = "write"',
         "workflows_start_with_little failed",
     ),
 )
 
-MUTATIONS = (*WRITING, *RIGHTS, *ORDERING, *DATA, *REPOSITORY, *CLUSTER)
+MUTATIONS = (
+    *WRITING,
+    *RIGHTS,
+    *ACTION_LISTS,
+    *ORDERING,
+    *DATA,
+    *REPOSITORY,
+    *CLUSTER,
+    *ENVIRONMENTS,
+)

@@ -186,8 +186,9 @@ RIGHTS = (
     tested(
         "a shell on every node",
         "modules/cluster/nodes.tf",
-        '"AmazonEC2ContainerRegistryPullOnly"]',
-        '"AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore"]',
+        '    "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",\n',
+        '    "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",\n'
+        '    "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",\n',
         "nobody_gets_a_shell_on_a_node_through_aws failed",
     ),
     tested(
@@ -199,7 +200,54 @@ RIGHTS = (
     ),
 )
 
+ACTION_LISTS = (
+    Mutation(
+        "everything but IAM to a service's role",
+        "modules/environment/monitoring.tf",
+        'Action    = "sts:AssumeRole"',
+        'NotAction = "iam:PassRole"',
+        ACTIONS,
+        "modules/environment/monitoring.tf:11: allows all actions but some",
+    ),
+    Mutation(
+        "actions that are computed",
+        "modules/storage/copy.tf",
+        'Action   = ["kms:Decrypt", "kms:GenerateDataKey"]',
+        "Action   = local.actions",
+        ACTIONS,
+        "allows actions that are not written here",
+    ),
+    Mutation(
+        "an effect that is computed",
+        "modules/storage/copy.tf",
+        '        Effect   = "Allow"\n        Action   = ["kms:',
+        '        Effect   = var.effect\n        Action   = ["kms:',
+        ACTIONS,
+        'write "Allow" or "Deny"',
+    ),
+    Mutation(
+        "a managed policy that nobody agreed on",
+        "bootstrap/roles.tf",
+        "policy/PowerUserAccess",
+        "policy/AdministratorAccess",
+        ACTIONS,
+        "AdministratorAccess is none of the managed policies",
+    ),
+)
+
 ORDERING = (
+    Mutation(
+        "pinning that the provider's settings take back",
+        "modules/actions/main.tf",
+        "  lifecycle {\n"
+        "    replace_triggered_by = [github_actions_repository_permissions.this]\n"
+        "  }\n\n"
+        "  depends_on = [github_actions_repository_permissions.this]\n",
+        "",
+        ORDER,
+        "terraform_data.action_pinning must come after",
+        "modules/actions",
+    ),
     Mutation(
         "a cluster before its role may use the key",
         "modules/cluster/main.tf",
@@ -216,6 +264,15 @@ ORDERING = (
         "]",
         ORDER,
         "aws_eks_addon.before_nodes must come after module.network_role",
+        "modules/cluster",
+    ),
+    Mutation(
+        "volumes before their driver may make any",
+        "modules/workload_role/outputs.tf",
+        ", aws_iam_role_policy_attachment.this]",
+        "]",
+        ORDER,
+        "aws_eks_addon.on_nodes must come after module.volumes_role",
         "modules/cluster",
     ),
     Mutation(

@@ -7,6 +7,7 @@ Needs Terraform, and in the environment `PROVIDER_BINDINGS` and `CHECKOV`, which
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,30 @@ def test_a_mistake_is_caught(
     file.write_text(text.replace(mutation.right, mutation.wrong, 1))
     problems = found(mutation, copy, terraform, schemas)
     assert any(mutation.says in problem for problem in problems), problems
+
+
+def test_every_test_has_a_mistake_that_it_catches() -> None:
+    """A test that no mistake makes fail may be one that cannot fail."""
+    written = {
+        (CODE.name(path.parent).removesuffix("/tests"), run)
+        for path in CODE.root.rglob("*.tftest.hcl")
+        for run in re.findall(r'^run "(\w+)"', path.read_text(), re.M)
+    }
+    caught = {
+        (mutation.folder, mutation.says.removesuffix(" failed"))
+        for mutation in MUTATIONS
+        if mutation.caught_by == kinds.TESTS
+    }
+    assert written - caught == set()
+
+
+def test_every_order_has_a_mistake_that_breaks_it() -> None:
+    broken = {(m.folder, m.says) for m in MUTATIONS if m.caught_by == kinds.ORDER}
+    for folder, later, _earlier in check.ORDERS:
+        assert any(
+            folder == where and says.startswith(f"{later} must come after")
+            for where, says in broken
+        ), (folder, later)
 
 
 CHECKS = sorted({(mutation.caught_by, mutation.folder) for mutation in MUTATIONS})

@@ -52,14 +52,48 @@ def test_an_entry_keeps_its_value(aws: Aws) -> None:
     assert [aws.secret(name) for name in NAMES] == before
 
 
-def test_half_filled_entries_are_left_alone(
+def test_a_run_that_was_interrupted_is_continued(aws: Aws) -> None:
+    """What the entries share fits again, and what was there stays as it is."""
+    manager, secrets = SecretsManager(REGION), aws.secrets_manager()
+    fill(manager, "blue")
+    for lost in (NAMES[:1], NAMES[:2], NAMES[1:], NAMES[::2]):
+        before = {name: aws.secret(name) for name in NAMES if name not in lost}
+        for name in lost:
+            secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+            secrets.create_secret(Name=name)
+        assert fill(manager, "blue") == lost
+        assert {name: aws.secret(name) for name in before} == before
+        odoo, gps, database = map(aws.secret, NAMES)
+        assert odoo["tms_gps_hmac_secret"] == gps["gps_odoo_hmac_secret"]
+        assert odoo["tms_gps_admin_token"] == gps["gps_provision_token"]
+        assert odoo["db_password"] == database["odoo"]
+        assert f":{database['gps']}@gps-db" in gps["gps_database_url"]
+
+
+def test_an_empty_entry_is_not_filled_in_the_middle_of_a_rotation(
     aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    value = json.dumps({"db_password": "kept"})
-    aws.secrets_manager().put_secret_value(SecretId=NAMES[0], SecretString=value)
+    """One value of two would be taken for both."""
+    for name, value in (
+        (NAMES[0], {"db_password": "raised"}),
+        (NAMES[2], {"odoo": "former", "gps": "kept"}),
+    ):
+        aws.secrets_manager().put_secret_value(
+            SecretId=name, SecretString=json.dumps(value)
+        )
     assert main(["blue", "--region", REGION]) == 1
-    assert "tms/blue/gps, tms/blue/database has no value" in capsys.readouterr().err
-    assert aws.secret(NAMES[0]) == {"db_password": "kept"}
+    said = capsys.readouterr().err
+    assert "two values for the odoo_password" in said and "former" not in said
+    assert not SecretsManager(REGION).has_value(NAMES[1])
+
+
+def test_a_second_first_value_does_not_take_the_place_of_the_first(aws: Aws) -> None:
+    """Two that look at the same moment both see an empty entry."""
+    manager = SecretsManager(REGION)
+    manager.put(NAMES[0], {"db_password": "first"})
+    with pytest.raises(DeliveryError, match="ResourceExistsException"):
+        manager.put(NAMES[0], {"db_password": "second"})
+    assert aws.secret(NAMES[0]) == {"db_password": "first"}
 
 
 def test_entries_that_are_not_there_are_named(

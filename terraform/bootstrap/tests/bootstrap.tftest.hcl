@@ -64,6 +64,27 @@ run "each_role_has_one_exact_subject" {
   }
 }
 
+run "a_provider_that_the_account_has_is_used_and_left_alone" {
+  command = plan
+
+  variables {
+    use_existing_oidc_provider = true
+  }
+
+  override_data {
+    target = module.github.data.aws_iam_openid_connect_provider.github
+    values = {
+      arn            = "arn:aws:iam::123456789012:oidc-provider/somebody-elses"
+      client_id_list = ["sts.amazonaws.com"]
+    }
+  }
+
+  assert {
+    condition     = toset(values(module.github.trusted)) == toset(["arn:aws:iam::123456789012:oidc-provider/somebody-elses"])
+    error_message = "An account has one provider for GitHub: a second cannot be made."
+  }
+}
+
 run "only_the_production_role_can_reach_production" {
   command = plan
 
@@ -170,20 +191,6 @@ run "no_other_role_is_assumed" {
       )
     ])
     error_message = "A role that trusts the whole account would be a way around the fence."
-  }
-}
-
-run "aws_takes_the_policies" {
-  command = plan
-
-  assert {
-    condition     = alltrue([for policy in aws_iam_policy.boundary : length(policy.policy) <= 6144])
-    error_message = "A managed policy has at most 6,144 characters."
-  }
-
-  assert {
-    condition     = alltrue([for policy in module.github.policies : length(policy) <= 10240])
-    error_message = "A role's own policies have at most 10,240 characters."
   }
 }
 

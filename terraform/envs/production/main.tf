@@ -18,11 +18,12 @@ module "environment" {
     gps  = { instance_class = "db.m6g.large", storage_gb = 200 }
   }
 
-  multi_az    = true
-  backup_days = 35
-  protected   = true
-  metrics_gb  = 50
-  log_days    = 365
+  multi_az     = true
+  backup_days  = 35
+  files_copied = "cron(0 * * * ? *)" # every hour, the most that DataSync does
+  protected    = true
+  metrics_gb   = 50
+  log_days     = 365
 
   domain             = var.domain
   alarm_emails       = var.alarm_emails

@@ -17,3 +17,8 @@ output "database_safety" {
   description = "What keeps the databases' data."
   value       = module.environment.database_safety
 }
+
+output "files_copied" {
+  description = "When Odoo's files are copied to S3."
+  value       = module.environment.files_copied
+}

@@ -18,11 +18,12 @@ module "environment" {
     gps  = { instance_class = "db.t4g.medium", storage_gb = 20 }
   }
 
-  multi_az    = false
-  backup_days = 7
-  protected   = false
-  metrics_gb  = 20
-  log_days    = 30
+  multi_az     = false
+  backup_days  = 7
+  files_copied = "cron(0 21 * * ? *)"
+  protected    = false
+  metrics_gb   = 20
+  log_days     = 30
 
   domain             = var.domain
   alarm_emails       = var.alarm_emails

@@ -32,6 +32,7 @@ variables {
   state_bucket       = "tms-terraform-state-123456789012"
   region             = "ap-south-1"
   adopt_repository   = false
+  visibility         = "internal"
   alarm_emails       = ["oncall@tms.example"]
   administrator_arns = []
 
@@ -133,16 +134,12 @@ run "roles_are_reached_from_main_or_a_version_alone" {
   }
 }
 
-run "workflows_start_with_little" {
+run "the_repository_stays_as_visible_as_it_is" {
   command = plan
 
   assert {
-    condition = (
-      github_workflow_repository_permissions.this.default_workflow_permissions == "read" &&
-      !github_workflow_repository_permissions.this.can_approve_pull_request_reviews &&
-      github_actions_repository_permissions.this.allowed_actions == "selected"
-    )
-    error_message = "A workflow reads unless it says more, runs known actions, and approves nothing."
+    condition     = github_repository.this.visibility == "internal"
+    error_message = "Who sees the repository is said by who applies, and never by this code."
   }
 }
 

@@ -15,10 +15,13 @@ resource "aws_iam_role" "node" {
 
 resource "aws_iam_role_policy_attachment" "node" {
   # No Session Manager: a session is root on a node. `kubectl debug node/NAME` is the way in, and the audit log shows it.
-  for_each = toset(["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"])
+  for_each = toset([
+    "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+    "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
+  ])
 
   role       = aws_iam_role.node.name
-  policy_arn = "arn:aws:iam::aws:policy/${each.key}"
+  policy_arn = each.key
 }
 
 resource "aws_launch_template" "node" {

@@ -46,8 +46,8 @@ run "it_is_postgresql_16_over_tls" {
   command = plan
 
   assert {
-    condition     = startswith(aws_db_instance.this.engine_version, "16.") && aws_db_instance.this.engine == "postgres"
-    error_message = "The system is written for PostgreSQL 16."
+    condition     = aws_db_instance.this.engine_version == "16" && aws_db_instance.this.engine == "postgres"
+    error_message = "The system is written for PostgreSQL 16, of which AWS chooses the minor version: it withdraws old ones."
   }
 
   assert {
@@ -67,6 +67,21 @@ run "its_data_is_encrypted_and_outlives_it" {
   assert {
     condition     = !aws_db_instance.this.skip_final_snapshot && !aws_db_instance.this.delete_automated_backups
     error_message = "A deleted database leaves a snapshot and its backups."
+  }
+}
+
+run "its_last_snapshot_has_a_name_of_its_own" {
+  command = plan
+
+  override_resource {
+    target          = terraform_data.final_snapshot
+    override_during = plan
+    values          = { id = "0f1e2d3c" }
+  }
+
+  assert {
+    condition     = aws_db_instance.this.final_snapshot_identifier == "tms-test-odoo-final-0f1e2d3c"
+    error_message = "A database that is made and deleted again finds the name of its last snapshot taken."
   }
 }
 

@@ -52,13 +52,17 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
 }
 
+# Makes the last snapshot's name one that no database before it has used: RDS refuses to delete into a name twice.
+resource "terraform_data" "final_snapshot" {}
+
 resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_161:Odoo and the service log in with a password of their own role; IAM tokens last 15 minutes
   #checkov:skip=CKV_AWS_157:staging runs in one zone, on purpose; a test holds production to several
   #checkov:skip=CKV_AWS_293:staging may be taken down; a test holds production to its protection
-  identifier     = var.name
-  engine         = "postgres"
-  engine_version = "16.10"
+  identifier = var.name
+  engine     = "postgres"
+  # The major version alone: RDS withdraws minor ones, and then nothing could be made from nothing.
+  engine_version = "16"
   instance_class = var.instance_class
   port           = 5432
   multi_az       = var.multi_az
@@ -88,7 +92,7 @@ resource "aws_db_instance" "this" {
 
   deletion_protection       = var.deletion_protection
   skip_final_snapshot       = false
-  final_snapshot_identifier = "${var.name}-final"
+  final_snapshot_identifier = "${var.name}-final-${terraform_data.final_snapshot.id}"
 
   auto_minor_version_upgrade            = true
   performance_insights_enabled          = true

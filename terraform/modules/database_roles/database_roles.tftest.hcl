@@ -47,6 +47,15 @@ run "each_role_is_made_in_its_database_over_tls" {
   }
 }
 
+run "psql_is_of_the_databases_major_version" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for job in kubernetes_job_v1.this : endswith(job.spec[0].template[0].spec[0].container[0].image, "/postgres:16")])
+    error_message = "A minor version that is written down here is missing from the registry some day."
+  }
+}
+
 run "passwords_are_files_that_one_namespace_reads" {
   command = plan
 

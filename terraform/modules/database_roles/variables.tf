@@ -30,9 +30,9 @@ variable "round" {
 }
 
 variable "image" {
-  description = "An image with psql."
+  description = "An image with psql of the databases' major version."
   type        = string
-  default     = "public.ecr.aws/docker/library/postgres:16.10"
+  default     = "public.ecr.aws/docker/library/postgres:16"
 }
 
 variable "token_issuer" {

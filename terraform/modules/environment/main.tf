@@ -78,6 +78,7 @@ module "storage" {
   account                  = local.account
   vpc_id                   = module.network.vpc_id
   subnet_ids               = module.network.private_subnet_ids
+  copy_schedule            = var.files_copied
   copy_subnet_arn          = "arn:aws:ec2:${local.region}:${local.account}:subnet/${module.network.private_subnet_ids[0]}"
   client_security_group_id = module.cluster.security_group_id
   kms_key_arn              = aws_kms_key.this.arn
@@ -99,6 +100,7 @@ module "observability" {
   name        = local.name
   account     = local.account
   databases   = [for database in module.database : database.identifier]
+  copies      = module.storage.copies
   emails      = var.alarm_emails
   kms_key_arn = aws_kms_key.this.arn
 }
@@ -123,6 +125,7 @@ module "watch" {
   source = "../watch"
 
   cluster_name             = module.cluster.name
+  cluster_endpoint         = module.cluster.endpoint
   environment              = var.environment
   region                   = local.region
   alarm_topic_arn          = module.observability.alarm_topic_arn

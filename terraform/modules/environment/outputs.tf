@@ -26,3 +26,8 @@ output "database_safety" {
   description = "What keeps the databases' data."
   value       = { for component, database in module.database : component => database.safety }
 }
+
+output "files_copied" {
+  description = "When Odoo's files are copied to S3."
+  value       = module.storage.copy_schedule
+}

@@ -76,6 +76,11 @@ variable "backup_days" {
   type        = number
 }
 
+variable "files_copied" {
+  description = "When Odoo's files are copied to S3, as DataSync writes it: what a loss may take of them."
+  type        = string
+}
+
 variable "protected" {
   description = "Cluster and databases cannot be deleted by an apply."
   type        = bool

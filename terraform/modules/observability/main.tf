@@ -18,6 +18,14 @@ resource "aws_sns_topic_policy" "alarms" {
       Action    = "sns:Publish"
       Resource  = aws_sns_topic.alarms.arn
       Condition = { StringEquals = { "aws:SourceAccount" = var.account } }
+      },
+      {
+        Sid       = "EventsOfOurRules"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.alarms.arn
+        Condition = { ArnLike = { "aws:SourceArn" = "arn:aws:events:*:${var.account}:rule/${var.name}-*" } }
     }]
   })
 }
@@ -83,6 +91,38 @@ resource "aws_db_event_subscription" "this" {
   source_type      = "db-instance"
   source_ids       = var.databases
   event_categories = ["availability", "backup", "deletion", "failover", "failure", "low storage", "recovery"]
+}
+
+# Files have no metric that says they were not copied, but each copy and each backup that fails is an event.
+locals {
+  failed_copies = {
+    copy = {
+      source      = ["aws.datasync"]
+      detail-type = ["DataSync Task Execution State Change"]
+      resources   = [{ prefix = var.copies.task_arn }]
+      detail      = { State = ["ERROR"] }
+    }
+    backup = {
+      source      = ["aws.backup"]
+      detail-type = ["Backup Job State Change"]
+      detail      = { state = ["ABORTED", "EXPIRED", "FAILED", "PARTIAL"], resourceArn = [var.copies.file_system_arn] }
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "failed_copy" {
+  for_each = local.failed_copies
+
+  name          = "${var.name}-files-${each.key}-failed"
+  description   = "${var.name}: a ${each.key} of Odoo's files failed (docs/runbooks/alerts.md)"
+  event_pattern = jsonencode(each.value)
+}
+
+resource "aws_cloudwatch_event_target" "failed_copy" {
+  for_each = local.failed_copies
+
+  rule = aws_cloudwatch_event_rule.failed_copy[each.key].name
+  arn  = aws_sns_topic.alarms.arn
 }
 
 # The autoscaler adds nodes up to a number; past it a pod without a place waits until somebody raises that.

@@ -7,9 +7,15 @@ mock_provider "aws" {
 }
 
 variables {
-  name        = "tms-test"
-  account     = "123456789012"
-  databases   = ["tms-test-odoo", "tms-test-gps"]
+  name      = "tms-test"
+  account   = "123456789012"
+  databases = ["tms-test-odoo", "tms-test-gps"]
+
+  copies = {
+    task_arn        = "arn:aws:datasync:ap-south-1:123456789012:task/task-1"
+    file_system_arn = "arn:aws:elasticfilesystem:ap-south-1:123456789012:file-system/fs-1"
+  }
+
   emails      = ["oncall@tms.example"]
   kms_key_arn = "arn:aws:kms:ap-south-1:123456789012:key/test"
 }
@@ -27,6 +33,35 @@ run "each_database_is_watched" {
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.database : alarm.treat_missing_data == "breaching"])
     error_message = "A database that says nothing raises the alarm."
+  }
+}
+
+run "files_that_were_not_copied_are_told_of" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(aws_cloudwatch_event_rule.failed_copy["copy"].event_pattern).resources[0].prefix == var.copies.task_arn &&
+      jsondecode(aws_cloudwatch_event_rule.failed_copy["copy"].event_pattern).detail.State == ["ERROR"] &&
+      jsondecode(aws_cloudwatch_event_rule.failed_copy["backup"].event_pattern).detail.resourceArn == [var.copies.file_system_arn] &&
+      contains(jsondecode(aws_cloudwatch_event_rule.failed_copy["backup"].event_pattern).detail.state, "FAILED")
+    )
+    error_message = "A copy to S3 and a backup that fail are events of their services."
+  }
+
+  assert {
+    condition     = alltrue([for target in aws_cloudwatch_event_target.failed_copy : target.arn == aws_sns_topic.alarms.arn])
+    error_message = "They go to the people who are told of alarms."
+  }
+
+  assert {
+    condition = contains([
+      for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : jsonencode([statement.Principal, statement.Condition])
+      ], jsonencode([
+        { Service = "events.amazonaws.com" },
+        { ArnLike = { "aws:SourceArn" = "arn:aws:events:*:123456789012:rule/tms-test-*" } },
+    ]))
+    error_message = "The topic takes them, from our rules alone."
   }
 }
 

@@ -13,6 +13,11 @@ variable "databases" {
   type        = list(string)
 }
 
+variable "copies" {
+  description = "What copies Odoo's files: DataSync's task, and the file system that AWS Backup saves."
+  type        = object({ task_arn = string, file_system_arn = string })
+}
+
 variable "emails" {
   description = "Who is told; each address has to confirm once."
   type        = list(string)

@@ -2,12 +2,31 @@
 # one GitHub environment, in full: who may start a job there is decided by that environment's rules.
 
 locals {
-  issuer = "token.actions.githubusercontent.com"
+  issuer   = "token.actions.githubusercontent.com"
+  audience = "sts.amazonaws.com"
+
+  provider_arn = one(concat(aws_iam_openid_connect_provider.github[*].arn, data.aws_iam_openid_connect_provider.github[*].arn))
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
+  count = var.use_existing_provider ? 0 : 1
+
   url            = "https://${local.issuer}"
-  client_id_list = ["sts.amazonaws.com"]
+  client_id_list = [local.audience]
+}
+
+# An account has one for an issuer. One that is there belongs to somebody else, who may change or delete it.
+data "aws_iam_openid_connect_provider" "github" {
+  count = var.use_existing_provider ? 1 : 0
+
+  url = "https://${local.issuer}"
+
+  lifecycle {
+    postcondition {
+      condition     = contains(self.client_id_list, local.audience)
+      error_message = "GitHub's OIDC provider of this account does not know the audience sts.amazonaws.com: add it there."
+    }
+  }
 }
 
 resource "aws_iam_role" "this" {
@@ -22,10 +41,10 @@ resource "aws_iam_role" "this" {
     Statement = [{
       Effect    = "Allow"
       Action    = "sts:AssumeRoleWithWebIdentity"
-      Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+      Principal = { Federated = local.provider_arn }
       Condition = {
         StringEquals = {
-          "${local.issuer}:aud" = "sts.amazonaws.com"
+          "${local.issuer}:aud" = local.audience
           "${local.issuer}:sub" = "repo:${var.repository}:environment:${each.value.environment}"
         }
       }

@@ -8,6 +8,12 @@ variable "repository" {
   }
 }
 
+variable "use_existing_provider" {
+  description = "The account has an OIDC provider for GitHub already, which stays whose it is."
+  type        = bool
+  default     = false
+}
+
 variable "roles" {
   description = "Roles by name: the one GitHub environment whose jobs may assume it, and what it may do."
   type = map(object({

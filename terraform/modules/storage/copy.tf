@@ -1,4 +1,4 @@
-# Odoo's files are copied to S3 every night: a second place, with old versions, that no pod can write to.
+# Odoo's files are copied to S3: a second place, with old versions, that no pod can write to. How often is their RPO.
 
 resource "aws_datasync_location_efs" "odoo" {
   efs_file_system_arn   = aws_efs_mount_target.this[0].file_system_arn
@@ -13,7 +13,7 @@ resource "aws_datasync_location_efs" "odoo" {
 
 resource "aws_security_group" "copy" {
   name        = "${var.name}-copy"
-  description = "The nightly copy of the files to S3"
+  description = "The copy of the files to S3"
   vpc_id      = var.vpc_id
 
   tags = { Name = "${var.name}-copy" }
@@ -30,7 +30,7 @@ resource "aws_vpc_security_group_egress_rule" "copy" {
 
 resource "aws_vpc_security_group_ingress_rule" "copy" {
   security_group_id            = aws_security_group.this.id
-  description                  = "NFS from the nightly copy"
+  description                  = "NFS from the copy"
   referenced_security_group_id = aws_security_group.copy.id
   ip_protocol                  = "tcp"
   from_port                    = 2049
@@ -49,7 +49,7 @@ resource "aws_datasync_location_s3" "attachments" {
   depends_on = [aws_iam_role_policy.copy]
 }
 
-resource "aws_datasync_task" "nightly" {
+resource "aws_datasync_task" "copy" {
   name                     = "${var.name}-attachments"
   source_location_arn      = aws_datasync_location_efs.odoo.arn
   destination_location_arn = aws_datasync_location_s3.attachments.arn
@@ -61,7 +61,7 @@ resource "aws_datasync_task" "nightly" {
   }
 
   schedule {
-    schedule_expression = "cron(0 21 * * ? *)"
+    schedule_expression = var.copy_schedule
   }
 }
 

@@ -1,4 +1,4 @@
-# Files: EFS is what Odoo's pods share, S3 holds its nightly copy and what has to be kept for years.
+# Files: EFS is what Odoo's pods share, S3 holds its copy and what has to be kept for years.
 
 resource "aws_efs_file_system" "this" {
   creation_token   = var.name

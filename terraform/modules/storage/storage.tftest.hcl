@@ -13,6 +13,7 @@ variables {
   subnet_ids               = ["subnet-a", "subnet-b", "subnet-c"]
   client_security_group_id = "sg-pods"
   kms_key_arn              = "arn:aws:kms:ap-south-1:123456789012:key/test"
+  copy_schedule            = "cron(0 * * * ? *)"
   copy_subnet_arn          = "arn:aws:ec2:ap-south-1:123456789012:subnet/subnet-a"
   role_path                = "/tms/test/"
   permissions_boundary_arn = "arn:aws:iam::123456789012:policy/tms-test-boundary"
@@ -53,12 +54,12 @@ run "odoo_owns_its_files" {
   }
 }
 
-run "a_copy_goes_to_s3_every_night" {
+run "a_copy_goes_to_s3_as_often_as_was_said" {
   command = plan
 
   assert {
-    condition     = startswith(aws_datasync_task.nightly.schedule[0].schedule_expression, "cron(0 21 ")
-    error_message = "The copy is taken once a day."
+    condition     = aws_datasync_task.copy.schedule[0].schedule_expression == "cron(0 * * * ? *)"
+    error_message = "How often files are copied is how much of them a loss takes."
   }
 
   assert {

@@ -35,7 +35,12 @@ variable "kms_key_arn" {
 }
 
 variable "copy_subnet_arn" {
-  description = "ARN of a subnet from which the nightly copy reads the files."
+  description = "ARN of a subnet from which the copy reads the files."
+  type        = string
+}
+
+variable "copy_schedule" {
+  description = "When the files are copied to S3, as DataSync writes it; once an hour is the most it does."
   type        = string
 }
 

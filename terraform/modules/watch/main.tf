@@ -105,9 +105,15 @@ locals {
   watched = { for name in fileset(local.monitoring, "{base,${var.environment}}/**") : name => filesha256("${local.monitoring}/${name}") }
 }
 
-# Rules, targets and dashboards, applied again whenever one of them has changed.
+# Rules, targets and dashboards, applied again whenever one of them has changed, or what they are in was made anew: a
+# cluster of the same name has another endpoint, and a release that was installed again has lost them with its CRDs.
 resource "terraform_data" "objects" {
-  triggers_replace = [var.cluster_name, sha256(jsonencode(local.watched))]
+  triggers_replace = [
+    var.cluster_name,
+    var.cluster_endpoint,
+    sha256(jsonencode(local.watched)),
+    helm_release.prometheus.metadata.revision,
+  ]
 
   provisioner "local-exec" {
     command = "python3 -m delivery.infrastructure.watch_objects ${var.environment} --cluster ${var.cluster_name} --region ${var.region}"

@@ -3,6 +3,11 @@ variable "cluster_name" {
   type        = string
 }
 
+variable "cluster_endpoint" {
+  description = "Address of its API, which another cluster of the same name has not."
+  type        = string
+}
+
 variable "environment" {
   description = "Folder of monitoring/ that is applied: staging or production."
   type        = string

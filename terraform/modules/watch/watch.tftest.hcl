@@ -11,6 +11,7 @@ mock_provider "helm" {}
 
 variables {
   cluster_name             = "tms-test"
+  cluster_endpoint         = "https://first.example"
   environment              = "staging"
   region                   = "ap-south-1"
   alarm_topic_arn          = "arn:aws:sns:ap-south-1:123456789012:tms-test-alarms"
@@ -135,5 +136,14 @@ run "a_changed_rule_is_applied_again" {
   assert {
     condition     = length([for name in keys(local.watched) : name if startswith(name, "production/")]) == 0
     error_message = "The other environment's files do not."
+  }
+}
+
+run "another_cluster_of_the_same_name_gets_the_watch_too" {
+  command = plan
+
+  assert {
+    condition     = contains(tolist([terraform_data.objects.triggers_replace[0], terraform_data.objects.triggers_replace[1]]), "https://first.example")
+    error_message = "A cluster that was made anew has the same name and another endpoint."
   }
 }

@@ -20,6 +20,11 @@ CHECKOV_SETTINGS = ".checkov.yaml"
 #: What AWS and GitHub refuse, or undo, unless something that it does not name is there
 #: first: the folder, what comes later, and what comes before it.
 ORDERS = (
+    (
+        "modules/actions",
+        "terraform_data.action_pinning",
+        "github_actions_repository_permissions.this",
+    ),
     ("modules/cluster", "aws_eks_cluster.this", "aws_iam_role_policy.cluster_key"),
     (
         "modules/cluster",

@@ -13,21 +13,61 @@ from dataclasses import dataclass
 from delivery.infrastructure.check import Code
 
 _ALLOW = re.compile(r'\bEffect\s*=\s*"Allow"')
+#: An effect that is neither written here nor a variable's type.
+_COMPUTED_EFFECT = re.compile(r'\bEffect\s*=(?!=|\s*"Allow"|\s*"Deny"|\s*string\b)')
+_NOT_ACTION = re.compile(r"\bNotAction\s*=")
+_MANAGED = re.compile(
+    r"arn:aws:(?:iam::aws:policy|eks::aws:cluster-access-policy)/([^\"]+)"
+)
 _SID = re.compile(r'\bSid\s*=\s*"(\w+)"')
 _ACTIONS = re.compile(r"\bAction\s*=\s*(\[.*?\]|\"[^\"]*\")", re.S)
 _STRING = re.compile(r'"([^"]*)"')
 
 #: The key policies that hand the decision to IAM, as AWS recommends for every key.
 WILDCARDS_ALLOWED = {"AccountDecides": "kms:*"}
+#: What allows everything but what it names: boundaries, which grant nothing.
+NOT_ACTION_ALLOWED = frozenset({"NothingToPeopleAndRoles"})
+#: Policies that AWS writes and may widen, each where it is the one for that purpose.
+#: PowerUserAccess is who applies an environment, behind the fences of bootstrap.
+MANAGED_ALLOWED = frozenset(
+    {
+        "AmazonEC2ContainerRegistryPullOnly",
+        "AmazonEKSClusterAdminPolicy",
+        "AmazonEKSClusterPolicy",
+        "AmazonEKSEditPolicy",
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEKS_CNI_Policy",
+        "PowerUserAccess",
+        "service-role/AmazonEBSCSIDriverPolicy",
+        "service-role/AmazonEFSCSIDriverPolicy",
+        "service-role/AmazonRDSEnhancedMonitoringRole",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that allows something."""
+    """A statement that allows something.
+
+    :param all_but: it allows all actions but those that it names.
+    """
 
     sid: str
     actions: tuple[str, ...]
     line: int
+    all_but: bool = False
+
+    @property
+    def problems(self) -> Iterator[str]:
+        """Why it allows more than can be read here."""
+        if self.all_but:
+            if self.sid not in NOT_ACTION_ALLOWED:
+                yield "allows all actions but some: name those that it needs"
+        elif not self.actions:
+            yield "allows actions that are not written here: name them in its Action"
+        for action in self.actions:
+            if "*" in action and WILDCARDS_ALLOWED.get(self.sid) != action:
+                yield f"allows {action}: name the actions"
 
 
 def allowing_statements(text: str) -> Iterator[Statement]:
@@ -40,18 +80,31 @@ def allowing_statements(text: str) -> Iterator[Statement]:
         yield Statement(
             sid[1] if sid else "",
             tuple(_STRING.findall(actions[1])) if actions else (),
-            text.count("\n", 0, found.start()) + 1,
+            _line(text, found.start()),
+            _NOT_ACTION.search(body) is not None,
         )
 
 
 def check_actions(code: Code) -> Iterator[str]:
-    """Statements that allow actions by a pattern."""
+    """What allows more than the actions that the code names."""
     for path in sorted(code.root.rglob("*.tf")):
-        for statement in allowing_statements(path.read_text(encoding="utf-8")):
-            for action in statement.actions:
-                if "*" in action and WILDCARDS_ALLOWED.get(statement.sid) != action:
-                    place = path.relative_to(code.root).as_posix()
-                    yield f"{place}:{statement.line}: allows {action}: name the actions"
+        place = path.relative_to(code.root).as_posix()
+        text = path.read_text(encoding="utf-8")
+        for statement in allowing_statements(text):
+            for problem in statement.problems:
+                yield f"{place}:{statement.line}: {problem}"
+        for found in _COMPUTED_EFFECT.finditer(text):
+            yield f'{place}:{_line(text, found.start())}: write "Allow" or "Deny"'
+        for found in _MANAGED.finditer(text):
+            if found[1] not in MANAGED_ALLOWED:
+                yield (
+                    f"{place}:{_line(text, found.start())}: {found[1]} is none of the "
+                    "managed policies that were agreed on: see MANAGED_ALLOWED"
+                )
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 def _enclosing(text: str, position: int) -> tuple[int, int]:

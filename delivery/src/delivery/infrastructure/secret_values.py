@@ -11,8 +11,10 @@ import argparse
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from delivery.errors import DeliveryError
 from delivery.secret_entries import ENVIRONMENTS, new_secrets
@@ -31,19 +33,37 @@ class SecretsManager:
 
         :raises DeliveryError: it cannot be asked.
         """
-        about = json.loads(self._call(["describe-secret", "--secret-id", name]))
-        stages = about.get("VersionIdsToStages", {}).values()
+        stages = self._describe(name).get("VersionIdsToStages", {}).values()
         return any("AWSCURRENT" in version for version in stages)
 
+    def value(self, name: str) -> dict[str, str]:
+        """The value of an entry that has one.
+
+        :raises DeliveryError: it cannot be read.
+        """
+        answer = json.loads(self._call(["get-secret-value", "--secret-id", name]))
+        value: dict[str, str] = json.loads(answer["SecretString"])
+        return value
+
     def put(self, name: str, value: dict[str, str]) -> None:
-        """Give an entry its value.
+        """Give an entry its first value.
+
+        The request carries the same token each time, so that a second first value,
+        by somebody who looked too early, is refused instead of taking its place.
 
         :raises DeliveryError: it does not take it.
         """
+        token = str(uuid.uuid5(uuid.NAMESPACE_URL, self._describe(name)["ARN"]))
         words = ["put-secret-value", "--secret-id", name]
+        words += ["--client-request-token", token]
         # Other people see command lines; nobody sees a pipe.
         words += ["--secret-string", "file:///dev/stdin"]
         self._call(words, json.dumps(value))
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        answer = self._call(["describe-secret", "--secret-id", name])
+        about: dict[str, Any] = json.loads(answer)
+        return about
 
     def _call(self, words: Sequence[str], given: str = "") -> str:
         command = ["aws", "--region", self.region, "--output", "json"]
@@ -67,18 +87,17 @@ class SecretsManager:
 def fill(manager: SecretsManager, environment: str) -> list[str]:
     """Give values to an environment's entries; those that have some keep them.
 
+    A run that was interrupted is continued: entries share keys and passwords, and an
+    empty one gets those of the others.
+
     :returns: the entries that got a value.
-    :raises DeliveryError: some have a value and some have not. They hold the same keys
-        and passwords, so fresh values would not fit the others.
+    :raises DeliveryError: entries that have values do not fit one another, or Secrets
+        Manager does not answer.
     """
-    entries = new_secrets(environment)
-    empty = [name for name in entries if not manager.has_value(name)]
-    if empty and len(empty) < len(entries):
-        full = [name for name in entries if name not in empty]
-        raise DeliveryError(
-            f"{', '.join(empty)} has no value but {', '.join(full)} has: restore the "
-            "missing value, or delete the others' secrets and apply again to start anew"
-        )
+    names = list(new_secrets(environment))
+    known = {name: manager.value(name) for name in names if manager.has_value(name)}
+    entries = new_secrets(environment, known)
+    empty = [name for name in names if name not in known]
     for name in empty:
         manager.put(name, entries[name])
     return empty

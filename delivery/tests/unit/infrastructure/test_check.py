@@ -40,6 +40,13 @@ GOOD_TERRAFORM = """
 case "$2" in
   version) echo "Terraform v1.11.4" ;;
   test) echo "Success! 2 passed, 0 failed." ;;
+  graph) cat <<'EOF'
+digraph G {
+  "terraform_data.action_pinning" -> "module.a.github_a.this";
+  "module.a.github_a.this" -> "github_actions_repository_permissions.this";
+}
+EOF
+  ;;
 esac
 """
 GOOD_CHECKOV = "echo 'terraform scan results:'"
@@ -69,6 +76,26 @@ def code(tmp_path: Path) -> Code:
 def answering(tmp_path: Path, script: str) -> Terraform:
     program = write_program(tmp_path / "bin" / "terraform", script)
     return Terraform(program, tmp_path / "data")
+
+
+def test_what_comes_too_early_is_named(tmp_path: Path, code: Code) -> None:
+    actions = code.root / "modules/actions"
+    good = answering(tmp_path, GOOD_TERRAFORM)
+    assert not list(check.check_order(good, code, actions))
+    early = GOOD_TERRAFORM.replace('  "module.a.github_a.this" ->', '  "other" ->')
+    (found,) = check.check_order(answering(tmp_path, early), code, actions)
+    assert found == (
+        "modules/actions: terraform_data.action_pinning must come after "
+        "github_actions_repository_permissions.this"
+    )
+
+
+def test_an_order_that_cannot_be_read_is_no_good_one(
+    tmp_path: Path, code: Code
+) -> None:
+    broken = answering(tmp_path, 'echo "Error: no graph"; exit 1')
+    (found,) = check.check_order(broken, code, code.root / "modules/actions")
+    assert "Error: no graph" in found
 
 
 def test_a_file_in_another_format_is_named(tmp_path: Path, code: Code) -> None:

@@ -53,3 +53,31 @@ def test_only_the_key_policy_of_that_name_hands_the_decision_to_iam(
     assert not problems(tmp_path, statement.format("AccountDecides", "kms:*"))
     assert problems(tmp_path, statement.format("AccountDecides", "s3:*"))
     assert problems(tmp_path, statement.format("Other", "kms:*"))
+
+
+def test_all_actions_but_some_are_for_boundaries_alone(tmp_path: Path) -> None:
+    statement = 'Sid = "{}"\nEffect = "Allow"\nNotAction = ["iam:*"]'
+    assert not problems(tmp_path, statement.format("NothingToPeopleAndRoles"))
+    (found,) = problems(tmp_path, statement.format("Everything"))
+    assert found == ("main.tf:4: allows all actions but some: name those that it needs")
+
+
+def test_actions_that_are_computed_are_found(tmp_path: Path) -> None:
+    for action in ("Action = local.actions", "Action = [for a in b : a]", ""):
+        (found,) = problems(tmp_path, f'Effect = "Allow"\n{action}')
+        assert "actions that are not written here" in found
+
+
+def test_an_effect_that_is_computed_is_found(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, 'Effect = var.effect\nAction = ["*"]')
+    assert found == 'main.tf:3: write "Allow" or "Deny"'
+    for fine in ("Effect = string", 'condition = s.Effect == "Allow"'):
+        assert not problems(tmp_path, fine)
+
+
+def test_a_managed_policy_is_one_that_was_agreed_on(tmp_path: Path) -> None:
+    statement = 'policy_arn = "arn:aws:iam::aws:policy/{}"'
+    assert not problems(tmp_path, statement.format("PowerUserAccess"))
+    for other in ("AdministratorAccess", "${each.key}"):
+        (found,) = problems(tmp_path, statement.format(other))
+        assert found.startswith(f"main.tf:3: {other} is none of the managed policies")

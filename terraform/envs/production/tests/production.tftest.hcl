@@ -24,6 +24,15 @@ run "production_survives_a_zone_and_a_mistake" {
   }
 }
 
+run "production_copies_its_files_every_hour" {
+  command = plan
+
+  assert {
+    condition     = output.files_copied == "cron(0 * * * ? *)"
+    error_message = "docs/runbooks/recovery.md promises to lose at most an hour of files."
+  }
+}
+
 run "production_answers_where_the_pipelines_expect_it" {
   command = plan
 
