@@ -9,7 +9,7 @@ COMPONENT ?=
 TARGET ?= previous
 
 .DEFAULT_GOAL := help
-.PHONY: help setup assets run stop status reset test lint audit infra-check bench recovery-drill lock test-18 \
+.PHONY: help setup assets run stop status reset test soak lint audit infra-check bench recovery-drill lock test-18 \
 	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-test pipeline-down
 
 help: ## show this list
@@ -35,6 +35,9 @@ reset: ## stop, and delete the data
 
 test: ## every check and every test (ONLY=gps, ONLY=mypy, ADVISORIES=DIR)
 	@$(DEVTOOLS) test --only "$(ONLY)"
+
+soak: ## the fault tests in their long form, an hour and more (ONLY=gps, ONLY=e2e)
+	@$(DEVTOOLS) soak --only "$(ONLY)"
 
 lint: ## the static checks (ONLY=...)
 	@$(DEVTOOLS) lint --only "$(ONLY)"

@@ -36,6 +36,11 @@ LINTERS = {
     "bandit": "bandit -r . -ll -ii",
 }
 UNIT_TESTS = "pytest --cov=./ --cov-report=xml"
+# Component, what has to be there, command line.
+SOAKS = (
+    ("gps", TOOLS, "pytest tests/unit/faults"),
+    ("e2e", SETUP, "pytest e2e/test_faults.py"),
+)
 
 
 @dataclass
@@ -69,6 +74,7 @@ class Catalogue:
             *self._system_tests(),
             *self._infrastructure(),
             *(check for part in COMPONENTS for check in self._unit_tests(part)),
+            *self._soaks(),
             *self._audits(),
             *lints,
             *RepositoryChecks(self.layout).checks(),
@@ -113,6 +119,18 @@ class Catalogue:
         for name, action in (("coverage", report), ("coverage is complete", complete)):
             name = f"{component.name} {name}"
             yield Check(name, component.name, Kind.TEST, action, (tests,))
+
+    def _soaks(self) -> Iterator[Check]:
+        """The fault tests in their long form; outages of ten minutes are among them."""
+        for name, needs, line in SOAKS:
+            component = next(part for part in COMPONENTS if part.name == name)
+            command = replace(
+                self._command(component, line, timeout_s=2 * 3600),
+                variables={"FAULTS": "soak"},
+            )
+            name = f"{component.name} soak"
+            suite = SuiteCheck(name, command)
+            yield Check(name, component.name, Kind.SOAK, suite, (needs,), heavy=True)
 
     def _audits(self) -> Iterator[Check]:
         for part in COMPONENTS:

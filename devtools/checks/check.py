@@ -23,6 +23,7 @@ class Kind(Enum):
     LINT = "lint"
     AUDIT = "audit"
     TEST = "test"
+    SOAK = "soak"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The commands ``test``, ``lint``, ``audit`` and ``lock``."""
+"""The commands ``test``, ``lint``, ``audit``, ``soak`` and ``lock``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from devtools.venvs import ensure_venv
 
 AddCommand = Callable[..., argparse.ArgumentParser]
 SUMMARY = "summary.txt"
+# A soak takes an hour; everything else is looked at each time.
+TESTED = tuple(kind for kind in Kind if kind is not Kind.SOAK)
 
 
 def add_commands(add: AddCommand) -> None:
@@ -32,7 +34,8 @@ def add_commands(add: AddCommand) -> None:
     :param add: takes name, action and help of a command.
     """
     for name, kinds, about in (
-        ("test", tuple(Kind), "run every check and every test"),
+        ("test", TESTED, "run every check and every test"),
+        ("soak", (Kind.SOAK,), "run the fault tests in their long form"),
         ("lint", (Kind.LINT,), "run the static checks"),
         ("audit", (Kind.AUDIT,), "audit the locked dependencies (ADVISORIES=DIR)"),
     ):

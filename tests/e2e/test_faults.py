@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,9 @@ from devtools.waiting import wait_until
 # A fix is known by its device id and its time.
 FixKey = tuple[str, datetime]
 PATIENCE_S = ON_SCREEN_MS / 1000
+# How long each victim stays away, seconds: `make soak` asks for the long form.
+SOAK = os.environ.get("FAULTS") == "soak"
+OUTAGE_S = {"gps": 60, "odoo": 600, "postgres": 60} if SOAK else {}
 # Device id and fix time of every stored fix.
 STORED = "SELECT device_id, fix_time FROM fix JOIN device ON device.id = fix.device"
 
@@ -104,6 +109,7 @@ def test_killing_a_service_loses_no_acknowledged_fix_and_the_map_catches_up(
     simulated.wait_for_more()
 
     tms.kill(victim, signal.SIGKILL)
+    time.sleep(OUTAGE_S.get(victim, 0))
     if victim == "odoo":  # the trackers do not notice
         simulated.wait_for_more()
     tms.start_service(victim)

@@ -10,11 +10,12 @@ import pytest
 from devtools.checks.audit import AuditCheck
 from devtools.checks.catalogue import LINTERS, Catalogue
 from devtools.checks.check import Check, Kind
-from devtools.checks.commands import select
+from devtools.checks.commands import TESTED, select
 from devtools.checks.components import COMPONENTS
 from devtools.checks.lock import ordered
 from devtools.checks.machine import versions
 from devtools.checks.repository import Repository
+from devtools.checks.suite import SuiteCheck
 from devtools.errors import DevtoolsError
 from devtools.layout import Layout
 
@@ -88,6 +89,19 @@ def test_static_checks_need_no_odoo(checks: list[Check]) -> None:
 
     assert "addon pylint-odoo" in chosen
     assert "setup" not in chosen
+
+
+def test_a_soak_is_the_long_form_of_the_faults_and_no_part_of_a_test(
+    checks: list[Check],
+) -> None:
+    soaks = [check for check in checks if check.kind is Kind.SOAK]
+
+    assert {check.name for check in soaks} == {"gps soak", "e2e soak"}
+    for check in soaks:
+        suite = cast(SuiteCheck, check.action)
+        assert suite.command.variables == {"FAULTS": "soak"}
+        assert (suite.command.cwd / suite.command.argv[1]).exists()
+    assert not names(checks, "", TESTED) & {check.name for check in soaks}
 
 
 def test_words_that_mean_nothing_are_refused(checks: list[Check]) -> None:

@@ -64,7 +64,13 @@ def test_commands_choose_by_kind_and_words(
     monkeypatch.setattr(commands, "run_checks", run)
 
     assert main(["test"]) == main(["lint", "--only", "gps"]) == main(["audit"]) == 0
-    assert chosen == [(tuple(Kind), ""), ((Kind.LINT,), "gps"), ((Kind.AUDIT,), "")]
+    assert main(["soak"]) == 0
+    assert chosen == [
+        (commands.TESTED, ""),
+        ((Kind.LINT,), "gps"),
+        ((Kind.AUDIT,), ""),
+        ((Kind.SOAK,), ""),
+    ]
 
 
 def test_preparing_tells_each_step(

@@ -1,6 +1,6 @@
 """How long the faults last, and the account that each test ends with.
 
-``GPS_FAULTS=soak`` is the long form of the same tests.
+``FAULTS=soak`` is the long form of the same tests.
 """
 
 import os
@@ -77,7 +77,7 @@ SOAK = Scale(
 @pytest.fixture(scope="session")
 def scale() -> Scale:
     """The short form, unless the long one is asked for."""
-    return SOAK if os.environ.get("GPS_FAULTS") == "soak" else SHORT
+    return SOAK if os.environ.get("FAULTS") == "soak" else SHORT
 
 
 @pytest.fixture
