@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 import msgspec
+import structlog
 from prometheus_client import disable_created_metrics
 
 from gps_ingestion_service import schema, schema_state
@@ -31,6 +32,11 @@ from gps_ingestion_service.settings import (
     SettingsError,
     load,
 )
+
+# Connections that are told to come again, those to PostgreSQL and Odoo, and the rest.
+_FURTHER_FILES = 500
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,7 +110,7 @@ def _serve(options: argparse.Namespace) -> int:
     logging.configure(settings.log_level)
     # Twice the series for a time that Prometheus does not use.
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    _allow_many_connections()
+    _allow_many_connections(settings)
     # uvicorn passes the signal on once it has shut down; that is a clean end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
@@ -114,10 +120,14 @@ def _serve(options: argparse.Namespace) -> int:
     return 0 if server.started else 1
 
 
-def _allow_many_connections() -> None:
+def _allow_many_connections(settings: Settings) -> None:
     """Raise the limit of open files to what the system permits: one a connection."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = settings.http_max_connections + _FURTHER_FILES
+    wanted += len(settings.ports) * settings.tracker_max_connections
+    if hard < wanted:
+        log.warning("too_few_open_files", permitted=hard, wanted=wanted)
 
 
 def _exit(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -2,10 +2,15 @@
 
 import io
 import json
+import os
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from support.postgres import free_port
+from support.service import settings_for, variables
 from support.trackers import (
     IMEI,
     datagram,
@@ -185,3 +190,21 @@ def test_migrate_without_a_database_says_what_to_check(
     error = capsys.readouterr().err
     assert "check GPS_DATABASE_URL" in error
     assert "hunter2" not in error
+
+
+def test_serve_says_where_fewer_files_may_be_open_than_connections() -> None:
+    settings = settings_for(
+        "postgresql://gps@127.0.0.1:1/gps", http_max_connections=10**9
+    )
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "gps_ingestion_service", "serve", "--port", port],
+            env={**os.environ, **variables(settings)},
+            capture_output=True,
+            timeout=120,
+        )
+    assert ended.returncode != 0
+    assert b'"too_few_open_files"' in ended.stderr

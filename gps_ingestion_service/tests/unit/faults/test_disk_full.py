@@ -2,6 +2,7 @@
 all that was acknowledged is there when there is space again."""
 
 import asyncio
+import errno
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,7 @@ from gps_ingestion_service import schema
 
 # A database with the schema takes some twelve of them.
 DISK_MIB = 64
+BLOCK = bytes(65_536)
 
 
 class SmallDisk:
@@ -31,10 +33,14 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Take all the space that is left."""
-        disk = os.statvfs(self._mount)
-        size = disk.f_bavail * disk.f_frsize
-        with self._ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+        with self._ballast.open("wb", buffering=0) as file:
+            try:
+                # The database takes space meanwhile: there is no size to reserve.
+                while file.write(BLOCK):
+                    pass
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
 
     def make_space(self) -> None:
         """Give it back."""
