@@ -1,5 +1,6 @@
 """Deriving the times of stored fixes again, from what the device's clock showed."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -76,14 +77,15 @@ class Recorrection:
                 f"more than {_MOST} fixes are in that range; do it in shorter ones",
             )
         left: Counter[str] = Counter()
-        wanted = self._wanted(clock, fixes, left)
+        # Beside the event loop, for there may be many.
+        wanted = await asyncio.to_thread(self._wanted, clock, fixes, left)
         if clock.only_on_trip and wanted:
             await _keep_within_trips(connection, fixes, wanted, left)
         moves = {}
         if wanted:
             times = list(wanted.values())
             taken = await repository.taken(connection, clock.device, times)
-            moves = possible(wanted, taken)
+            moves = await asyncio.to_thread(possible, wanted, taken)
             left["time_taken"] += len(wanted) - len(moves)
         if moves:
             await self._move(connection, clock.device, moves)
