@@ -48,7 +48,7 @@ audit: ## locked dependencies against advisories (ADVISORIES=DIR)
 infra-check: ## Terraform code, manifests, alerts, offline (ARGS=--mutations)
 	@$(DEVTOOLS) infra-check $(ARGS)
 
-bench: ## what a fix costs: alone, in a batch, by COPY
+bench: ## what a fix costs; ARGS=--write keeps it in docs (ARGS=--help)
 	@$(DEVTOOLS) bench $(ARGS)
 
 recovery-drill: ## lose a GPS database and restore it to a point in time

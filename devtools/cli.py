@@ -15,8 +15,7 @@ from typing import NoReturn
 from devtools import pipeline_commands, run_commands
 from devtools.addon_tests import run_addon_tests
 from devtools.assets import ensure_assets
-from devtools.bench.ingestion import measure
-from devtools.bench.report import lines
+from devtools.bench.command import add_options, bench
 from devtools.checks.commands import add_commands
 from devtools.commands import running
 from devtools.errors import DevtoolsError
@@ -65,16 +64,6 @@ def _test_18(layout: Layout, options: argparse.Namespace) -> int:
     return 0 if result.passed else 1
 
 
-def _bench(layout: Layout, options: argparse.Namespace) -> int:
-    with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
-        ensure_venv(layout, "gps", print)
-    for line in lines(
-        measure(layout, options.singles, options.batched, options.history)
-    ):
-        print(line)
-    return 0
-
-
 def _recovery_drill(layout: Layout, options: argparse.Namespace) -> int:
     with exclusive(layout.cache / "setup.lock", "sets this checkout up"):
         ensure_venv(layout, "gps", print)
@@ -120,10 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     planted = add("pipeline-test", pipeline_commands.test, "make every gate fail here")
     planted.add_argument("--only", default="", metavar="CASES", help="as pytest -k")
     add("pipeline-down", pipeline_commands.down, "take the local platform down")
-    bench = add("bench", _bench, "measure what a fix costs")
-    bench.add_argument("--singles", type=int, default=4000, metavar="N")
-    bench.add_argument("--batched", type=int, default=40_000, metavar="N")
-    bench.add_argument("--history", type=int, default=10_000_000, metavar="N")
+    add_options(add("bench", bench, "measure what a fix costs"))
     drill = add("recovery-drill", _recovery_drill, "lose a database and restore it")
     drill.add_argument(
         "--archive-timeout",

@@ -274,10 +274,11 @@ class Instance:
             self.odoo_client("dispatcher"),
             self.gps_client(),
             self.fleet_file,
-            publish=self._publish_trackers,
+            publish=self.publish_trackers,
         )
 
-    def _publish_trackers(self) -> None:
+    def publish_trackers(self) -> None:
+        """Have Odoo publish its trackers now, not with its next cron."""
         admin = self.odoo_client("admin")
         of_trackers = [["model_id.model", "=", "tms.tracker"]]
         crons = admin.call("ir.cron", "search", of_trackers)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devtools.commands import run
@@ -27,12 +27,14 @@ class LoneService:
     """A service that pushes nowhere, and takes every token to be the same one.
 
     :param port: TCP port on 127.0.0.1.
+    :param settings: further environment variables of the service.
     """
 
     layout: Layout
     cluster: Cluster
     port: int
     log: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -54,6 +56,7 @@ class LoneService:
                 ),
                 "GPS_ADMIN_TOKEN": TOKEN,
                 "GPS_INGEST_TOKEN": TOKEN,
+                **self.settings,
             }
         )
         place, ready = self.layout.service, f"{self.url}/readyz"

@@ -1,205 +1,231 @@
-"""One position per request, batches, and bare COPY: rate, and CPU time per fix."""
+"""Fixes in batches, alone, the tutorial's way, by COPY and from a thousand trackers."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import tempfile
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
+from statistics import median
 
-from devtools.bench.cpu import cpu_seconds
+from devtools.bench import teltonika
+from devtools.bench.ceiling import idempotent, plain_copy
+from devtools.bench.load import Load, drive
+from devtools.bench.memory import Memory, watched
+from devtools.bench.stage import BATCH_ROWS, DEVICES, Cost, Server, Stage, device_name
 from devtools.bench.vehicle_day import VehicleDay, measure_day
-from devtools.errors import DevtoolsError
 from devtools.layout import Layout
-from devtools.lone_service import DATABASE, TOKEN, LoneService
-from devtools.ports import LOOPBACK, Ports
-from devtools.postgres import Cluster, find_binaries, quote
+from devtools.lone_service import DATABASE
+from devtools.ports import Ports
+from devtools.postgres import quote
 
-DEVICES = 50
-BATCH_ROWS = 500
-CONNECTIONS = 16
-Row = dict[str, object]
+BATCH_CONNECTIONS = 8
+SINGLE_CONNECTIONS = 32
+# What the group commit makes of the batches of all connections but the one under way.
+GROUP_ROWS = BATCH_ROWS * BATCH_CONNECTIONS // 2
+_MEMORY_SAMPLES = 120
+_PART_S = 10.0
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What bringing fixes in one way has cost.
+class Sizes:
+    """How much is measured; by default what takes some minutes.
 
-    :param per_s: fixes a second by the clock: on a busy machine a lower bound.
-    :param service_us: CPU time of the service for one fix, microseconds.
-    :param database_us: CPU time of PostgreSQL for one fix, microseconds.
+    :param rounds: times that each way in is measured, in turn; the median counts.
+    :param batched: fixes of a round in batches, and by COPY.
+    :param singles: fixes of a round one by one.
+    :param trackers: connections of Teltonika trackers.
+    :param frames: of each of them, with ``teltonika.RECORDS`` records.
+    :param half_s: seconds of each load at half of what was reached.
+    :param soak_s: seconds for which memory is watched.
+    :param history: fixes that a vehicle's day is read from.
     """
 
-    fixes: int
-    per_s: float
-    service_us: float
-    database_us: float
+    rounds: int = 3
+    batched: int = 100_000
+    singles: int = 6000
+    trackers: int = 1000
+    frames: int = 20
+    half_s: float = 10.0
+    soak_s: float = 60.0
+    history: int = 10_000_000
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The ways in, each the median of the rounds of one run.
+
+    :param groups: the idempotent ceiling with as many rows in a commit as the service's
+        group commit makes.
+    """
+
+    plain: Cost
+    ceiling: Cost
+    groups: Cost
+    batch: Cost
+    batch_facts: Cost
+    single: Cost
+    tutorial: Cost
+
+    @property
+    def of_ceiling(self) -> float:
+        """Batches over HTTP without facts, as a part of the idempotent ceiling."""
+        return self.batch.per_s / self.ceiling.per_s
+
+    @property
+    def of_tutorial(self) -> float:
+        """Fixes that come alone, as a multiple of the tutorial's way."""
+        return self.single.per_s / self.tutorial.per_s
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All ways, from one run.
+    """Everything, from one run.
 
-    :param fix_bytes: on disk, with index.
+    :param trackers: over all their connections.
+    :param half_batch: messages of 500 at half the rate that was reached.
+    :param half_single: the same of fixes that come alone.
+    :param soak: what the sender saw while memory was watched.
+    :param fix_bytes: of a fix on disk, with index.
     :param wal_bytes: of write-ahead log for one fix that came in a batch.
     :param day: reading a vehicle's day out of a large history.
     """
 
-    single: Cost
-    batch: Cost
-    copy: Cost
+    ways: Ways
+    trackers: Cost
+    half_batch: Load
+    half_single: Load
+    soak: Load
+    memory: Memory
     fix_bytes: float
     wal_bytes: float
     day: VehicleDay
 
 
-@dataclass
-class Bench:
-    """A service and a database that are measured while they take fixes."""
-
-    service: LoneService
-    service_pid: int
-    database_pid: int
-    next_time: datetime
-
-    def single(self, fixes: int) -> Cost:
-        """One fix in each request, over connections that are kept."""
-        rows = list(self._rows(fixes))
-        return self._cost(fixes, lambda: self._post([[row] for row in rows]))
-
-    def batch(self, fixes: int) -> Cost:
-        """``BATCH_ROWS`` fixes in each request."""
-        rows = list(self._rows(fixes))
-        parts = [rows[n : n + BATCH_ROWS] for n in range(0, fixes, BATCH_ROWS)]
-        return self._cost(fixes, lambda: self._post(parts))
-
-    def copy(self, fixes: int) -> Cost:
-        """COPY into a table like a day's partition: what PostgreSQL itself can do."""
-        cluster = self.service.cluster
-        cluster.query("CREATE TABLE ceiling (LIKE fix INCLUDING ALL)", DATABASE)
-        columns = (
-            "device, fix_time, received_at, latitude, longitude, vehicle_identifier"
-        )
-        lines = [
-            f"{number % DEVICES}\t{moment}\t{moment}\t18.52\t73.85\tMH12AB1234"
-            for number, moment in enumerate(self._times(fixes))
-        ]
-        script = "".join(
-            f"COPY ceiling ({columns}) FROM stdin;\n{part}\n\\.\n"
-            for part in (
-                "\n".join(lines[n : n + BATCH_ROWS])
-                for n in range(0, fixes, BATCH_ROWS)
-            )
-        )
-        return self._cost(fixes, lambda: cluster.query(script, DATABASE))
-
-    def _cost(self, fixes: int, work: Callable[[], object]) -> Cost:
-        service, database = cpu_seconds(self.service_pid), cpu_seconds(
-            self.database_pid
-        )
-        start = time.monotonic()
-        work()
-        seconds = time.monotonic() - start
-        service = cpu_seconds(self.service_pid) - service
-        database = cpu_seconds(self.database_pid) - database
-        return Cost(
-            fixes, fixes / seconds, service / fixes * 1e6, database / fixes * 1e6
-        )
-
-    def _times(self, fixes: int) -> Iterator[str]:
-        """Fix times that no fix had before: every device a second later each time."""
-        for number in range(fixes):
-            if number % DEVICES == 0:
-                self.next_time += timedelta(seconds=1)
-            yield self.next_time.isoformat()
-
-    def _rows(self, fixes: int) -> Iterator[Row]:
-        for number, moment in enumerate(self._times(fixes)):
-            yield {
-                "device_id": device_name(number % DEVICES),
-                "latitude": 18.52,
-                "longitude": 73.85,
-                "speed": 15.0,
-                "course": 120.0,
-                "timestamp": moment,
-            }
-
-    def _post(self, requests: Sequence[Sequence[Row]]) -> None:
-        shares = [requests[n::CONNECTIONS] for n in range(CONNECTIONS)]
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            for _ in pool.map(self._send, shares):
-                pass
-
-    def _send(self, requests: Sequence[Sequence[Row]]) -> None:
-        connection = http.client.HTTPConnection(LOOPBACK, self.service.port, timeout=60)
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        headers["Content-Type"] = "application/json"
-        for rows in requests:
-            connection.request("POST", "/v1/positions", json.dumps(rows), headers)
-            answer = connection.getresponse()
-            body = answer.read()
-            if answer.status != 200 or json.loads(body)["accepted"] != len(rows):
-                raise DevtoolsError(f"the service refused fixes: {body[:200]!r}")
-        connection.close()
-
-
-def device_name(number: int) -> str:
-    """Name of a device of the measurement."""
-    return f"BENCH-{number:04d}"
-
-
-def measure(layout: Layout, singles: int, batched: int, history: int) -> Measured:
+def measure(layout: Layout, sizes: Sizes) -> Measured:
     """Measure all ways, one after the other, durably, on a database of their own.
 
-    :param singles: fixes that come one by one.
-    :param batched: fixes that come in batches, and by COPY.
-    :param history: fixes that a vehicle's day is read from.
     :raises DevtoolsError: something did not start, or refused a fix.
     """
-    layout.run.mkdir(parents=True, exist_ok=True)
-    ports = Ports.free()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=layout.run) as name:
-        folder = Path(name)
-        binaries = find_binaries(layout.venv("gps"))
-        data, log = folder / "database" / "data", folder / "postgres.log"
-        cluster = Cluster(binaries, data, ports.postgres, log, "bench")
-        cluster.initialise()
-        server = cluster.start()
-        try:
-            cluster.query(f"CREATE DATABASE {DATABASE}")
-            service = LoneService(layout, cluster, ports.gps, folder / "service.log")
-            with service.running() as process:
-                for number in range(DEVICES):
-                    service.register(device_name(number), f"MH12AB{number:04d}")
-                start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=20)
-                bench = Bench(service, process.pid, server.pid, start)
-                return _all(bench, singles, batched, history)
-        finally:
-            cluster.stop(server)
+    with Stage.set_up(layout) as stage:
+        with stage.service() as (service, _):
+            stage.register(service, [device_name(number) for number in range(DEVICES)])
+        ways, wal_bytes = _ways(stage, sizes)
+        with stage.service(GPS_FACTS="0") as (_, server):
+            half_batch = _half(stage, server, ways.batch, BATCH_ROWS, sizes.half_s)
+            half_single = _half(stage, server, ways.single, 1, sizes.half_s)
+        trackers = _trackers(stage, sizes)
+        soak, memory = _soak(stage, ways.batch_facts, sizes.soak_s)
+        size = (
+            "SELECT sum(pg_total_relation_size(relid)) / (SELECT count(*) FROM fix)"
+            " FROM pg_partition_tree('fix')"
+        )
+        fix_bytes = float(stage.cluster.query(size, DATABASE)[0])
+        day = measure_day(stage, sizes.history, datetime.now(UTC).date())
+        return Measured(
+            ways,
+            trackers,
+            half_batch,
+            half_single,
+            soak,
+            memory,
+            fix_bytes,
+            wal_bytes,
+            day,
+        )
 
 
-def _all(bench: Bench, singles: int, batched: int, history: int) -> Measured:
-    cluster = bench.service.cluster
-    # Plans, caches and code that is only read once are not a fix's cost.
-    bench.batch(BATCH_ROWS)
-    bench.single(CONNECTIONS)
-    single = bench.single(singles)
-    begin = cluster.query("SELECT pg_current_wal_insert_lsn()")[0]
-    batch = bench.batch(batched)
-    written = f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), {quote(begin)})"
-    wal_bytes = float(cluster.query(written)[0]) / batched
-    size = (
-        "SELECT sum(pg_total_relation_size(relid)) / (SELECT count(*) FROM fix)"
-        " FROM pg_partition_tree('fix')"
+def _ways(stage: Stage, sizes: Sizes) -> tuple[Ways, float]:
+    """Each way once a round, so that a busy minute of the machine meets all of them."""
+    rounds: dict[str, list[Cost]] = {}
+    wal_bytes = []
+    count = sizes.batched
+
+    def batch(server: Server) -> Cost:
+        # Plans, caches and code that is only read once are not a fix's cost.
+        stage.send(server, BATCH_ROWS * BATCH_CONNECTIONS, BATCH_ROWS, 2)
+        return stage.send(server, count, BATCH_ROWS, BATCH_CONNECTIONS)
+
+    def single(server: Server) -> Cost:
+        stage.send(server, SINGLE_CONNECTIONS * 4, 1, SINGLE_CONNECTIONS)
+        return stage.send(server, sizes.singles, 1, SINGLE_CONNECTIONS)
+
+    for _ in range(sizes.rounds):
+        found = {
+            "plain": plain_copy(stage, count, BATCH_ROWS),
+            "ceiling": idempotent(stage, count, BATCH_ROWS),
+            "groups": idempotent(stage, count, GROUP_ROWS),
+        }
+        with stage.service(GPS_FACTS="0") as (_service, server):
+            begin = stage.cluster.query("SELECT pg_current_wal_insert_lsn()")[0]
+            found["batch"] = batch(server)
+            written = (
+                f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), {quote(begin)})"
+            )
+            wal_bytes.append(float(stage.cluster.query(written)[0]) / count)
+            found["single"] = single(server)
+        with stage.tutorial() as server:
+            found["tutorial"] = single(server)
+        with stage.service() as (_service, server):
+            found["batch_facts"] = batch(server)
+        for name, cost in found.items():
+            rounds.setdefault(name, []).append(cost)
+    middle = {name: middle_of(costs) for name, costs in rounds.items()}
+    return Ways(**middle), median(wal_bytes)
+
+
+def middle_of(costs: Sequence[Cost]) -> Cost:
+    """The one of middle rate; of an even number the slower of both."""
+    ordered = sorted(costs, key=lambda cost: cost.per_s)
+    return ordered[(len(ordered) - 1) // 2]
+
+
+def _half(
+    stage: Stage, server: Server, reached: Cost, rows_each: int, seconds: float
+) -> Load:
+    per_s = reached.per_s / 2
+    fixes = max(1, math.ceil(per_s * seconds / rows_each)) * rows_each
+    connections = BATCH_CONNECTIONS if rows_each > 1 else SINGLE_CONNECTIONS
+    return stage.load(server, fixes, rows_each, connections, per_s)()
+
+
+def _trackers(stage: Stage, sizes: Sizes) -> Cost:
+    port = Ports.free().teltonika
+    with stage.service(GPS_FACTS="0", GPS_TELTONIKA_PORT=str(port)) as (
+        service,
+        server,
+    ):
+        names = [teltonika.imei(number) for number in range(sizes.trackers)]
+        stage.register(service, names)
+        begin = int(stage.next_time.timestamp())
+        each = teltonika.RECORDS
+        frames = [
+            teltonika.frame(range(begin + each * n + 1, begin + each * (n + 1) + 1))
+            for n in range(sizes.frames)
+        ]
+        shares = [frames] * sizes.trackers
+        fixes = sizes.trackers * sizes.frames * each
+        return stage.cost(
+            server,
+            fixes,
+            lambda: drive(port, shares, teltonika.WIRE, greeting=teltonika.login(0)),
+        )
+
+
+def _soak(stage: Stage, reached: Cost, seconds: float) -> tuple[Load, Memory]:
+    """Facts on, at half of what was reached with them, for a long time."""
+    loads = []
+    with stage.service() as (_, server):
+        with watched(server.pid, seconds / _MEMORY_SAMPLES) as memory:
+            end = time.monotonic() + seconds
+            # What is sent is made beforehand: of an hour it would not fit into memory.
+            while (left_s := end - time.monotonic()) > 0:
+                part_s = min(left_s, _PART_S)
+                loads.append(_half(stage, server, reached, BATCH_ROWS, part_s))
+    total = Load(
+        sum(load.stored for load in loads),
+        sum(load.seconds for load in loads),
+        [latency for load in loads for latency in load.latencies_ms],
     )
-    fix_bytes = float(cluster.query(size, DATABASE)[0])
-    copy = bench.copy(batched)
-    devices = [device_name(number) for number in range(DEVICES)]
-    today = datetime.now(UTC).date()
-    day = measure_day(bench.service, devices, history, today)
-    return Measured(single, batch, copy, fix_bytes, wal_bytes, day)
+    return total, memory

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from statistics import quantiles
 
+from devtools.bench.stage import DEVICES, Stage, device_name
 from devtools.errors import DevtoolsError
 from devtools.lone_service import DATABASE, TOKEN, LoneService
 from devtools.postgres import Cluster
+from devtools.waiting import wait_until
 from devtools.web import request
 
 DAYS = 10
@@ -26,15 +29,15 @@ SELECT device, '{day} 06:00+00'::timestamptz + n * interval '40 seconds', now(),
        18.5, 73.8, 15, 'MH12AB1234'
 FROM generate_series(1, {fixes}) n, generate_series(1, {devices}) device;
 """
-_PLAN = """
-EXPLAIN (ANALYZE, BUFFERS, COSTS OFF)
-SELECT fix_time, received_at, latitude, longitude, speed, course, altitude, accuracy,
-       attributes, vehicle_identifier
-FROM fix
-WHERE device = 7 AND fix_time > '{day}' AND fix_time < '{next}'
-ORDER BY fix_time
-LIMIT 5001
+# PostgreSQL itself explains the query that the service sends, with its parameters.
+_EXPLAIN = f"""
+ALTER DATABASE {DATABASE} SET session_preload_libraries = 'auto_explain';
+ALTER DATABASE {DATABASE} SET auto_explain.log_min_duration = 0;
+ALTER DATABASE {DATABASE} SET auto_explain.log_analyze = on;
+ALTER DATABASE {DATABASE} SET auto_explain.log_buffers = on;
 """
+# After five plans of its own, a prepared statement may get one for all parameters.
+_UNTIL_SETTLED = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class VehicleDay:
     :param fixes: fixes of that day.
     :param median_ms: until the last byte of the answer, milliseconds.
     :param slow_ms: the same, of the slowest in twenty.
-    :param plan: PostgreSQL's plan of the query, with its times.
+    :param plan: PostgreSQL's plan of the very query of one of these answers.
     """
 
     rows: int
@@ -55,30 +58,58 @@ class VehicleDay:
     plan: list[str]
 
 
-def measure_day(
-    service: LoneService, devices: list[str], rows: int, today: date
-) -> VehicleDay:
-    """Fill ``DAYS`` days before yesterday and read days of ``devices`` from them.
+def measure_day(stage: Stage, rows: int, today: date) -> VehicleDay:
+    """Fill ``DAYS`` days before yesterday and read days of the devices from them.
 
-    :param devices: names of provisioned devices, in the order of their creation.
     :param rows: fixes to fill in; rounded down to whole days of whole vehicles.
     :raises DevtoolsError: the service did not answer a day as it is stored.
     """
-    fixes = min(FIXES_A_DAY, max(1, rows // DAYS // len(devices)))
-    fleet = max(len(devices), rows // DAYS // fixes)
+    fixes = min(FIXES_A_DAY, max(1, rows // DAYS // DEVICES))
+    fleet = max(DEVICES, rows // DAYS // fixes)
     days = [today - timedelta(days=2 + number) for number in range(DAYS)]
     for day in days:
-        _fill(service.cluster, day, fixes, fleet)
+        _fill(stage.cluster, day, fixes, fleet)
     # As autovacuum does it for a day that is over.
-    service.cluster.query("VACUUM (ANALYZE) fix", DATABASE)
+    stage.cluster.query("VACUUM (ANALYZE) fix", DATABASE)
     times_ms = []
-    for number in range(SAMPLES):
-        device = devices[number % len(devices)]
-        times_ms.append(_read(service, device, days[number % DAYS], fixes))
+    with stage.service(GPS_FACTS="0") as (service, _):
+        for number in range(SAMPLES):
+            device = device_name(number % DEVICES)
+            times_ms.append(_read(service, device, days[number % DAYS], fixes))
     parts = quantiles(times_ms, n=20)
-    query = _PLAN.format(day=days[0], next=_after(days[0]))
-    plan = service.cluster.query(query, DATABASE)
+    plan = _served_plan(stage, days[0], fixes)
     return VehicleDay(DAYS * fixes * fleet, fixes, parts[9], parts[18], plan)
+
+
+def _served_plan(stage: Stage, day: date, fixes: int) -> list[str]:
+    """The plan of the last of some reads, by when PostgreSQL has settled on one."""
+    stage.cluster.query(_EXPLAIN, DATABASE)
+    with stage.service(GPS_FACTS="0") as (service, _):
+        for number in range(_UNTIL_SETTLED):
+            _read(service, device_name(number), day, fixes)
+
+    def found() -> list[str] | None:
+        plans = served_plans(stage.cluster.log.read_text(errors="replace"))
+        return plans[-1] if len(plans) >= _UNTIL_SETTLED else None
+
+    return wait_until(
+        found, what="the plans in PostgreSQL's log", timeout_s=10, interval_s=0.1
+    )
+
+
+def served_plans(log: str) -> list[list[str]]:
+    """Plans of the history's query in PostgreSQL's log, in order."""
+    plans = []
+    for entry in log.split("  plan:\n\tQuery Text:")[1:]:
+        lines = list(
+            takewhile(lambda line: line.startswith("\t"), entry.split("\n")[1:])
+        )
+        begin = next(
+            (place for place, line in enumerate(lines) if line.startswith("\tLimit")), 0
+        )
+        if begin and any("ORDER BY fix_time" in line for line in lines[:begin]):
+            plans.append([line[1:] for line in lines[begin:]])
+    return plans
 
 
 def _fill(cluster: Cluster, day: date, fixes: int, devices: int) -> None:

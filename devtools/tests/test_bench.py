@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from devtools import cli
+from devtools.bench import command, teltonika
 from devtools.bench.cpu import cpu_seconds
-from devtools.bench.ingestion import Cost, Measured, measure
-from devtools.bench.report import lines
-from devtools.bench.vehicle_day import VehicleDay
+from devtools.bench.ingestion import Measured, Sizes, Ways, measure, middle_of
+from devtools.bench.load import Load
+from devtools.bench.memory import Memory, resident_mib, watched
+from devtools.bench.odoo_lag import OdooLag
+from devtools.bench.page import write_page
+from devtools.bench.report import lines, targets
+from devtools.bench.stage import Cost
+from devtools.bench.vehicle_day import VehicleDay, served_plans
 from devtools.layout import Layout
 from devtools.processes import identify
 
@@ -44,48 +55,201 @@ def test_who_is_gone_has_used_nothing() -> None:
     assert cpu_seconds(process.pid) == 0
 
 
+def test_memory_is_that_of_the_process() -> None:
+    before = resident_mib(os.getpid())
+    held = bytearray(os.urandom(1 << 20) * 32)
+    assert resident_mib(os.getpid()) >= before + 16
+    del held
+
+
+def test_memory_is_looked_at_until_the_end() -> None:
+    with watched(os.getpid(), 0.01) as memory:
+        while len(memory.mib) < 5:
+            time.sleep(0.01)
+    count = len(memory.mib)
+    assert count == len(memory.seconds) and memory.seconds == sorted(memory.seconds)
+    assert resident_mib(0) == 0
+
+
+def test_what_fills_in_the_beginning_is_no_growth() -> None:
+    seconds = [float(second) for second in range(10)]
+    assert Memory(seconds, [10.0, 40.0, *[50.0] * 8]).growth_mib == 0.0
+    leak = [50.0 + 2 * second for second in seconds]
+    assert Memory(seconds, leak).growth_mib == 12.0
+    assert Memory([0.0], [50.0]).growth_mib == 0.0
+
+
+def test_the_checksum_is_the_one_that_trackers_use() -> None:
+    # The check value of CRC-16/ARC.
+    assert teltonika.crc16(b"123456789") == 0xBB3D
+
+
+def test_the_round_of_middle_rate_counts() -> None:
+    costs = [Cost(1, rate, 0, 0, 0) for rate in (5.0, 900.0, 7.0)]
+    assert middle_of(costs).per_s == 7.0
+    assert middle_of(costs[:2]).per_s == 5.0
+
+
 def test_a_real_service_and_database_are_measured(tmp_path: Path) -> None:
     layout = Layout(root=REAL.root, cache=REAL.cache, run=tmp_path / "run")
-    measured = measure(layout, singles=320, batched=5000, history=20_000)
-    single, batch, copy = measured.single, measured.batch, measured.copy
-    assert [cost.fixes for cost in (single, batch, copy)] == [320, 5000, 5000]
-    assert min(cost.per_s for cost in (single, batch, copy)) > 0
-    assert single.service_us > batch.service_us, "a request costs more than a row"
-    assert batch.service_us > copy.service_us, "COPY goes past the service"
+    sizes = Sizes(
+        rounds=1,
+        batched=8000,
+        singles=320,
+        trackers=5,
+        frames=2,
+        half_s=0.5,
+        soak_s=2.0,
+        history=20_000,
+    )
+    measured = measure(layout, sizes)
+    ways = measured.ways
+    assert (ways.batch.fixes, ways.single.fixes, ways.ceiling.fixes) == (
+        8000,
+        320,
+        8000,
+    )
+    assert measured.trackers.fixes == 5 * 2 * teltonika.RECORDS
+    assert ways.single.server_us > ways.batch.server_us, "a request costs more"
+    assert ways.plain.server_us == 0, "COPY goes past the service"
+    assert ways.ceiling.database_us > 0
+    assert measured.half_batch.stored > 0 and measured.half_single.stored > 0
+    assert measured.soak.stored > 0 and min(measured.memory.mib) > 10
     assert 50 < measured.fix_bytes < 1000
     assert 50 < measured.wal_bytes < 5000
-    assert (measured.day.rows, measured.day.fixes) == (20_000, 40)
+    assert (measured.day.rows, measured.day.fixes) == (20_000, 20)
     assert 0 < measured.day.median_ms <= measured.day.slow_ms
     plan = "\n".join(measured.day.plan)
     assert "Index Scan" in plan and "Seq Scan" not in plan
     assert list(layout.run.iterdir()) == [], "nothing is left behind"
 
 
-def test_the_command_prints_ratios(
-    layout: Layout,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    found = Measured(
-        single=Cost(10, 900.0, 1000.0, 200.0),
-        batch=Cost(10, 12_000.0, 30.0, 10.0),
-        copy=Cost(10, 50_000.0, 0.0, 5.0),
+def test_the_plan_is_that_of_the_history_and_of_no_other_query() -> None:
+    log = (
+        "2026 LOG:  duration: 1.0 ms  plan:\n\tQuery Text: SELECT 1\n\tResult\n"
+        "2026 LOG:  duration: 2.0 ms  plan:\n\tQuery Text: \n\tSELECT fix_time\n"
+        "\tORDER BY fix_time\n\tLIMIT $4\n\t\n\tLimit  (rows=3)\n\t  ->  Scan\n"
+        "2026 LOG:  something else\n\tLimit\n"
+    )
+    assert served_plans(log) == [["Limit  (rows=3)", "  ->  Scan"]]
+
+
+def _load(*latencies_ms: float) -> Load:
+    return Load(1000, 2.0, list(latencies_ms))
+
+
+def _found() -> Measured:
+    def cost(per_s: float, load: Load | None = None) -> Cost:
+        return Cost(1000, per_s, 10.0, 5.0, 0.5, load)
+
+    busy = _load(10.0, 20.0)
+    return Measured(
+        ways=Ways(
+            plain=cost(120_000),
+            ceiling=cost(80_000),
+            groups=cost(100_000),
+            batch=cost(52_000, busy),
+            batch_facts=cost(30_000, busy),
+            single=cost(3600, busy),
+            tutorial=cost(800, busy),
+        ),
+        trackers=cost(15_000, busy),
+        half_batch=_load(3.0, 4.0),
+        half_single=_load(1.0, 2.0),
+        soak=_load(3.0, 4.0),
+        memory=Memory([float(n) for n in range(10)], [80.0] * 10),
         fix_bytes=150,
         wal_bytes=250,
         day=VehicleDay(10_000_000, 1000, 12.4, 30.0, ["Limit (actual time=1..2)"]),
     )
+
+
+LAG = OdooLag(1000, 6000, 1.2, 2.9, 3.4)
+
+
+def test_ratios_are_judged_by_what_was_wanted() -> None:
+    found = _found()
+    assert [target.found for target in targets(found, LAG)] == [
+        "0.65",
+        "4.5",
+        "12 ms, one in twenty 30 ms",
+        "2.9 s",
+    ]
+    assert all(target.reached for target in targets(found, LAG))
+    slow = replace(
+        found,
+        ways=replace(found.ways, ceiling=found.ways.plain, tutorial=found.ways.single),
+        day=replace(found.day, slow_ms=51.0),
+    )
+    late = replace(LAG, p99_s=10.5)
+    assert not any(target.reached for target in targets(slow, late))
+    assert sum("MISSED" in line for line in lines(slow, late)) == 4
+
+
+def test_the_page_holds_table_plot_plan_and_machine(tmp_path: Path) -> None:
+    layout = Layout(root=tmp_path, cache=REAL.cache, run=tmp_path / "run")
+    write_page(layout, _found(), LAG, date(2026, 11, 30))
+    text = " ".join((tmp_path / "docs" / "benchmarks.md").read_text().split())
+    for words in (
+        "on 2026-11-30",
+        "| HTTP, one fix a request | 3,600 |",
+        "| 0.65 | reached |",
+        "(images/benchmarks.svg)",
+        "Limit (actual time=1..2)",
+        "p99 2.9 s",
+        "cores",
+        "asyncpg",
+    ):
+        assert words in text, words
+    plot = ElementTree.parse(tmp_path / "docs" / "images" / "benchmarks.svg")
+    drawn = [node.tag.rpartition("}")[2] for node in plot.iter()]
+    # Eight ways in and the ground they are drawn on.
+    assert drawn.count("rect") == 9 and drawn.count("polyline") == 1
+
+
+def test_a_page_without_odoo_says_nothing_of_it(tmp_path: Path) -> None:
+    layout = Layout(root=tmp_path, cache=REAL.cache, run=tmp_path / "run")
+    write_page(layout, _found(), None, date(2026, 11, 30))
+    assert "of a real Odoo" not in (tmp_path / "docs" / "benchmarks.md").read_text()
+
+
+def test_the_command_measures_what_it_is_told_and_prints_it(
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     asked: list[object] = []
 
     def answer(*given: object) -> Measured:
         asked.extend(given)
-        return found
+        return _found()
+
+    def answer_lag(*given: object) -> OdooLag:
+        asked.extend(given)
+        return LAG
 
     monkeypatch.setattr(Layout, "discover", lambda: layout)
-    monkeypatch.setattr(cli, "measure", answer)
-    assert cli.main(["bench", "--singles", "7", "--batched", "500"]) == 0
-    assert asked == [layout, 7, 500, 10_000_000]
-    assert capsys.readouterr().out.splitlines() == list(lines(found))
-    assert "a fix alone costs 30.0 times the CPU of one in a batch" in lines(found)
-    assert "the database works 2.0 times as long on it as on a bare COPY" in lines(
-        found
+    monkeypatch.setattr(command, "measure", answer)
+    monkeypatch.setattr(command, "measure_lag", answer_lag)
+    monkeypatch.setattr(command, "provision", lambda *_, **__: None)
+    monkeypatch.setattr(
+        command, "write_page", lambda *given: asked.append(given[1].ways)
     )
+    told = ["--singles", "7", "--half-s", "2.5", "--vehicles", "30", "--write"]
+    assert cli.main(["bench", *told]) == 0
+    assert asked == [
+        layout, Sizes(singles=7, half_s=2.5), layout, 30, 60.0, _found().ways
+    ]  # fmt: skip
+    assert capsys.readouterr().out.splitlines() == list(lines(_found(), LAG))
+
+
+def test_without_vehicles_no_odoo_is_needed(
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Layout, "discover", lambda: layout)
+    monkeypatch.setattr(command, "measure", lambda *_: _found())
+    monkeypatch.setattr(command, "ensure_venv", lambda *_: True)
+    assert cli.main(["bench", "--vehicles", "0"]) == 0
+    assert capsys.readouterr().out.splitlines() == list(lines(_found(), None))
