@@ -28,7 +28,11 @@ STAGES = [
     "Production Approval",
     "Deploy to Production",
 ]
-ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| (`[^|]+`) \| `([a-z-]+\.yml)` \|$", re.M)
+# Stage, step, tool, command, justification, workflow.
+ROW = re.compile(
+    r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \| (`[^|]+`) \| [^|]+ \| `([a-z-]+\.yml)` \|$",
+    re.M,
+)
 
 
 def load(name: str) -> dict[str, Any]:
