@@ -75,6 +75,9 @@ class Metrics:
             ["code"],
             registry=registry,
         )
+        # As above: there is no increase before a first sample.
+        for code in ("too_many_connections", "too_many_bytes"):
+            self.refused_requests.labels(code)
         self.http_connections = Gauge(
             "gps_http_connections", "Open HTTP connections", registry=registry
         )
