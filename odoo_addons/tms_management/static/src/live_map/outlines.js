@@ -2,6 +2,8 @@
 
 import { loadJS } from "@web/core/assets";
 
+import { unwrapPolygons } from "./antimeridian";
+
 const LIB = "/tms_management/static/lib";
 
 /**
@@ -21,7 +23,8 @@ export async function loadOutlines(L, withBorders) {
     const pane = "outlines";
     const renderer = L.canvas({ pane, padding: 0.3 });
     const common = { pane, renderer, interactive: false };
-    const land = L.geoJSON(window.topojson.feature(world, world.objects.land), {
+    const coasts = window.topojson.feature(world, world.objects.land);
+    const land = L.geoJSON(unwrapPolygons(coasts), {
         ...common,
         attribution: "Natural Earth",
         style: { color: "#b9c4cb", weight: 1, fillColor: "#f8f6f1", fillOpacity: 1 },
