@@ -10,7 +10,7 @@ TARGET ?= previous
 
 .DEFAULT_GOAL := help
 .PHONY: help setup assets run stop status reset test soak lint audit infra-check bench recovery-drill lock test-18 \
-	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-test pipeline-down
+	pipeline pipeline-gps pipeline-odoo pipeline-rollback pipeline-test platform-test pipeline-down
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -74,6 +74,9 @@ pipeline-rollback: ## production back (COMPONENT=tms-odoo, TARGET=previous)
 
 pipeline-test: ## make every gate of the pipelines fail, as root (ONLY=lint)
 	@$(DEVTOOLS) pipeline-test --only "$(ONLY)"
+
+platform-test: ## the local platform up and down for real, as root; none may be up (ONLY=...)
+	@$(DEVTOOLS) platform-test --only "$(ONLY)"
 
 pipeline-down: ## the local platform down; proves that the machine is as before
 	@$(DEVTOOLS) pipeline-down

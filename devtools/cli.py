@@ -106,8 +106,12 @@ def _parser() -> argparse.ArgumentParser:
             metavar="COMPONENT ...",
             help="gps, odoo or both, then options of `python -m delivery runner`",
         )
-    planted = add("pipeline-test", pipeline_commands.test, "make every gate fail here")
-    planted.add_argument("--only", default="", metavar="CASES", help="as pytest -k")
+    for name, action, about in (
+        ("pipeline-test", pipeline_commands.test, "make every gate fail here"),
+        ("platform-test", pipeline_commands.platform_test, "test the local platform"),
+    ):
+        suite = add(name, action, about)
+        suite.add_argument("--only", default="", metavar="CASES", help="as pytest -k")
     add("pipeline-down", pipeline_commands.down, "take the local platform down")
     add_options(add("bench", bench, "measure what a fix costs"))
     drill = add("recovery-drill", _recovery_drill, "lose a database and restore it")

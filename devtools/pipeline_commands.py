@@ -40,15 +40,25 @@ def test(layout: Layout, options: Namespace) -> NoReturn:
     """Run the planted cases, or those that ``options.only`` means."""
     python = _prepare(layout)
     odoo = str(ensure_odoo(layout, Progress(sys.stdout).line).root)
-    chosen = ["-k", options.only] if options.only else []
-    folder = str(layout.root / "delivery" / "tests" / "planted")
-    words = ["pytest", "--verbose", "-c", f"{folder}/pytest.ini", *chosen, folder]
-    _become(layout, python, words, {VARIABLE: odoo})
+    _become(layout, python, _suite(layout, "planted", options.only), {VARIABLE: odoo})
+
+
+def platform_test(layout: Layout, options: Namespace) -> NoReturn:
+    """Bring the local platform up and down for real, and look at all that it has."""
+    python = _prepare(layout)
+    _become(layout, python, _suite(layout, "platform_real", options.only), {})
 
 
 def down(layout: Layout, options: Namespace) -> NoReturn:
     """Take the local platform down and compare the machine with how it was."""
     _hand_over(layout, _prepare(layout), ["platform", "down"])
+
+
+def _suite(layout: Layout, name: str, only: str) -> list[str]:
+    """pytest on a suite of ``delivery`` that has settings of its own."""
+    folder = str(layout.root / "delivery" / "tests" / name)
+    chosen = ["-k", only] if only else []
+    return ["pytest", "--verbose", "-c", f"{folder}/pytest.ini", *chosen, folder]
 
 
 def _prepare(layout: Layout) -> Path:

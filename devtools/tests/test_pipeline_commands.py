@@ -82,6 +82,14 @@ def test_the_planted_cases_are_a_suite_of_their_own(root: Layout) -> None:
     assert handed_over("pipeline-test").words == [*words, folder]
 
 
+def test_the_platform_has_a_suite_of_its_own(root: Layout) -> None:
+    folder = str(root.root / "delivery" / "tests" / "platform_real")
+    words = ["-m", "pytest", "--verbose", "-c", f"{folder}/pytest.ini"]
+    assert handed_over("platform-test").words == [*words, folder]
+    found = handed_over("platform-test", "--only", "down")
+    assert found.words == [*words, "-k", "down", folder]
+
+
 def test_only_root_runs_pipelines(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,6 @@
 """The whole local platform, for real: root only, minutes long.
 
-Run by itself, never with the unit tests:
-
-    cd delivery/tests/platform_real && python -m pytest
+Run by itself, never with the unit tests: ``make platform-test``.
 
 It takes the platform's usual addresses, so no other platform may be up. The caches
 of TMS_PLATFORM_DIR (or of the checkout) are used; without them it takes as long as
