@@ -11,6 +11,7 @@ locals {
     TF_INPUTS = jsonencode({
       region             = local.bootstrap.region
       domain             = local.bootstrap.domain
+      repository         = local.bootstrap.repository
       alarm_emails       = var.alarm_emails
       administrator_arns = var.administrator_arns
     })

@@ -128,6 +128,20 @@ KEPT = (
         "files_that_were_not_copied_are_told_of failed",
     ),
     tested(
+        "an alarm that names no page",
+        _WATCHED,
+        "${each.value.about}\\n${var.runbook}#${each.value.section}",
+        "${each.value.about}",
+        "each_alarm_says_where_to_read_on failed",
+    ),
+    tested(
+        "a message with half an address",
+        "modules/watch/alerts.tf",
+        "${var.repository_url}{{ . }}",
+        "{{ . }}",
+        "a_message_says_where_to_read_on failed",
+    ),
+    tested(
         "alarms without anybody to hear them",
         "modules/observability/variables.tf",
         "length(var.emails) > 0",
@@ -257,6 +271,13 @@ INSIDE = (
 
 FOUND = (
     tested(
+        "a domain that the manifests do not know",
+        "modules/environment/names.tf",
+        "local.named_hosts == toset([",
+        "local.named_hosts != toset([",
+        "a_domain_that_the_manifests_do_not_name_is_refused failed",
+    ),
+    tested(
         "a state in another bucket",
         "bootstrap/main.tf",
         '"tms-terraform-state-${local.account}"',
@@ -288,17 +309,17 @@ FOUND = (
     _of(
         "envs/production",
         "production at another address",
-        "modules/environment/names.tf",
-        'gps_host  = "gps.${var.environment}.${var.domain}"',
-        'gps_host  = "gps-${var.environment}.${var.domain}"',
+        "modules/environment/outputs.tf",
+        'gps = "https://${local.gps_host}"',
+        'gps = "http://${local.gps_host}"',
         "production_answers_where_the_pipelines_expect_it failed",
     ),
     _of(
         "envs/staging",
         "staging at another address",
-        "modules/environment/names.tf",
-        'odoo_host = "${var.environment}.${var.domain}"',
-        'odoo_host = "odoo.${var.environment}.${var.domain}"',
+        "modules/environment/outputs.tf",
+        'odoo = "https://${local.odoo_host}"',
+        'odoo = "http://${local.odoo_host}"',
         "staging_answers_where_the_pipelines_test_it failed",
     ),
     tested(

@@ -22,6 +22,7 @@ from delivery.infrastructure.policies import check_actions
 from delivery.infrastructure.schema import ProviderSchema
 from delivery.infrastructure.stub import serve
 from delivery.infrastructure.terraform import Terraform
+from delivery.manifests.check import COMPONENTS
 
 from . import mutation as kinds
 from .mutation import Mutation
@@ -54,6 +55,9 @@ def copy(tmp_path: Path) -> Code:
     ignored = shutil.ignore_patterns(".terraform*")
     shutil.copytree(CODE.root, tmp_path / "terraform", ignore=ignored)
     shutil.copytree(ROOT / "monitoring", tmp_path / "monitoring")
+    for component in COMPONENTS:
+        kube = Path(component) / "kube/cloud"
+        shutil.copytree(ROOT / kube, tmp_path / kube)
     (tmp_path / ".github").mkdir()
     shutil.copy(ROOT / ".github/approvers.json", tmp_path / ".github")
     return Code(tmp_path / "terraform")

@@ -26,6 +26,7 @@ module "environment" {
   log_days     = 365
 
   domain             = var.domain
+  repository         = var.repository
   alarm_emails       = var.alarm_emails
   administrator_arns = var.administrator_arns
   password_round     = var.password_round

@@ -8,6 +8,11 @@ variable "domain" {
   type        = string
 }
 
+variable "repository" {
+  description = "GitHub repository given to terraform/bootstrap, owner/name."
+  type        = string
+}
+
 variable "alarm_emails" {
   description = "Who is told when something is wrong; each address has to confirm once."
   type        = list(string)

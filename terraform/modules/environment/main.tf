@@ -19,6 +19,8 @@ locals {
   deployer_arn   = "arn:aws:iam::${local.account}:role/tms-deploy-${var.environment}"
   applier_arn    = "arn:aws:iam::${local.account}:role/tms-infrastructure-${var.environment}"
   deployer_group = "tms-deployers"
+
+  repository_url = "https://github.com/${var.repository}/blob/main/"
 }
 
 module "network" {
@@ -102,6 +104,7 @@ module "observability" {
   databases   = [for database in module.database : database.identifier]
   copies      = module.storage.copies
   emails      = var.alarm_emails
+  runbook     = "${local.repository_url}docs/runbooks/alerts.md"
   kms_key_arn = aws_kms_key.this.arn
 }
 
@@ -128,6 +131,7 @@ module "watch" {
   cluster_endpoint         = module.cluster.endpoint
   environment              = var.environment
   region                   = local.region
+  repository_url           = local.repository_url
   alarm_topic_arn          = module.observability.alarm_topic_arn
   heartbeat_topic_arn      = module.observability.heartbeat_topic_arn
   metrics_gb               = var.metrics_gb

@@ -13,6 +13,11 @@ variable "domain" {
   type        = string
 }
 
+variable "repository" {
+  description = "GitHub repository, owner/name: alarms link to its runbooks."
+  type        = string
+}
+
 variable "administrator_arns" {
   description = "IAM roles besides the pipeline's that may do everything in the cluster."
   type        = list(string)

@@ -41,20 +41,24 @@ resource "aws_sns_topic_subscription" "email" {
 locals {
   database_alarms = {
     cpu = {
-      metric = "CPUUtilization", comparison = "GreaterThanThreshold", threshold = 80, periods = 3
-      about  = "busy for a quarter of an hour: look at Performance Insights, then at the instance class"
+      metric  = "CPUUtilization", comparison = "GreaterThanThreshold", threshold = 80, periods = 3
+      section = "database-cpu"
+      about   = "busy for a quarter of an hour: look at Performance Insights, then at the instance class"
     }
     storage = {
-      metric = "FreeStorageSpace", comparison = "LessThanThreshold", threshold = 10 * 1024 * 1024 * 1024, periods = 1
-      about  = "less than 10 GB free although storage grows by itself: its limit is near"
+      metric  = "FreeStorageSpace", comparison = "LessThanThreshold", threshold = 10 * 1024 * 1024 * 1024, periods = 1
+      section = "database-storage"
+      about   = "less than 10 GB free although storage grows by itself: its limit is near"
     }
     memory = {
-      metric = "FreeableMemory", comparison = "LessThanThreshold", threshold = 128 * 1024 * 1024, periods = 3
-      about  = "less than 128 MB of memory free"
+      metric  = "FreeableMemory", comparison = "LessThanThreshold", threshold = 128 * 1024 * 1024, periods = 3
+      section = "database-memory"
+      about   = "less than 128 MB of memory free"
     }
     queue = {
-      metric = "DiskQueueDepth", comparison = "GreaterThanThreshold", threshold = 32, periods = 3
-      about  = "writes wait for the disk"
+      metric  = "DiskQueueDepth", comparison = "GreaterThanThreshold", threshold = 32, periods = 3
+      section = "database-disk-queue"
+      about   = "writes wait for the disk"
     }
   }
 
@@ -69,7 +73,7 @@ resource "aws_cloudwatch_metric_alarm" "database" {
   for_each = local.alarms
 
   alarm_name          = each.key
-  alarm_description   = "${each.value.database}: ${each.value.about}"
+  alarm_description   = "${each.value.database}: ${each.value.about}\n${var.runbook}#${each.value.section}"
   namespace           = "AWS/RDS"
   metric_name         = each.value.metric
   dimensions          = { DBInstanceIdentifier = each.value.database }
@@ -114,7 +118,7 @@ resource "aws_cloudwatch_event_rule" "failed_copy" {
   for_each = local.failed_copies
 
   name          = "${var.name}-files-${each.key}-failed"
-  description   = "${var.name}: a ${each.key} of Odoo's files failed (docs/runbooks/alerts.md)"
+  description   = "${var.name}: a ${each.key} of Odoo's files failed ${var.runbook}#${each.key}-of-files-failed"
   event_pattern = jsonencode(each.value)
 }
 
@@ -128,7 +132,7 @@ resource "aws_cloudwatch_event_target" "failed_copy" {
 # The autoscaler adds nodes up to a number; past it a pod without a place waits until somebody raises that.
 resource "aws_cloudwatch_metric_alarm" "unschedulable" {
   alarm_name          = "${var.name}-unschedulable-pods"
-  alarm_description   = "${var.name}: pods find no node for ten minutes, and the autoscaler adds none: raise nodes_per_zone"
+  alarm_description   = "${var.name}: pods find no node for ten minutes, and the autoscaler adds none: raise nodes_per_zone\n${var.runbook}#pods-without-a-place"
   namespace           = "AWS/EKS"
   metric_name         = "scheduler_pending_pods_UNSCHEDULABLE"
   dimensions          = { ClusterName = var.name }
@@ -150,7 +154,7 @@ resource "aws_sns_topic" "heartbeat" {
 
 resource "aws_cloudwatch_metric_alarm" "heartbeat" {
   alarm_name          = "${var.name}-alerting-is-silent"
-  alarm_description   = "${var.name}: Prometheus or Alertmanager has not been heard of for a quarter of an hour; alerts reach nobody"
+  alarm_description   = "${var.name}: Prometheus or Alertmanager has not been heard of for a quarter of an hour; alerts reach nobody\n${var.runbook}#alerting-is-silent"
   namespace           = "AWS/SNS"
   metric_name         = "NumberOfMessagesPublished"
   dimensions          = { TopicName = aws_sns_topic.heartbeat.name }

@@ -16,6 +16,7 @@ variables {
     file_system_arn = "arn:aws:elasticfilesystem:ap-south-1:123456789012:file-system/fs-1"
   }
 
+  runbook     = "https://code.example/alerts.md"
   emails      = ["oncall@tms.example"]
   kms_key_arn = "arn:aws:kms:ap-south-1:123456789012:key/test"
 }
@@ -62,6 +63,21 @@ run "files_that_were_not_copied_are_told_of" {
         { ArnLike = { "aws:SourceArn" = "arn:aws:events:*:123456789012:rule/tms-test-*" } },
     ]))
     error_message = "The topic takes them, from our rules alone."
+  }
+}
+
+run "each_alarm_says_where_to_read_on" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for description in concat(
+        [for alarm in aws_cloudwatch_metric_alarm.database : alarm.alarm_description],
+        [aws_cloudwatch_metric_alarm.unschedulable.alarm_description, aws_cloudwatch_metric_alarm.heartbeat.alarm_description],
+        [for rule in aws_cloudwatch_event_rule.failed_copy : rule.description],
+      ) : can(regex("https://code.example/alerts.md#[a-z-]+$", description))
+    ])
+    error_message = "Who is woken finds what to do by one click."
   }
 }
 

@@ -18,6 +18,11 @@ variable "copies" {
   type        = object({ task_arn = string, file_system_arn = string })
 }
 
+variable "runbook" {
+  description = "Address of the page that has a section for each alarm."
+  type        = string
+}
+
 variable "emails" {
   description = "Who is told; each address has to confirm once."
   type        = list(string)

@@ -51,7 +51,7 @@ locals {
           message       = <<-EOT
             {{ range .Alerts }}{{ .Status }} since {{ .StartsAt }}
             {{ .Annotations.summary }}
-            {{ .Annotations.runbook }}{{ .Annotations.runbook_url }}
+            {{ with .Annotations.runbook }}${var.repository_url}{{ . }}{{ end }}{{ .Annotations.runbook_url }}
             {{ range .Labels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}
 
             {{ end }}

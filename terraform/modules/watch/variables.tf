@@ -18,6 +18,11 @@ variable "region" {
   type        = string
 }
 
+variable "repository_url" {
+  description = "Address of the repository's files, with a slash at its end: alerts name their runbook below it."
+  type        = string
+}
+
 variable "alarm_topic_arn" {
   description = "Topic whose subscribers are told of alerts."
   type        = string

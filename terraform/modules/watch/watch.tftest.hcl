@@ -13,6 +13,7 @@ variables {
   cluster_name             = "tms-test"
   cluster_endpoint         = "https://first.example"
   environment              = "staging"
+  repository_url           = "https://code.example/"
   region                   = "ap-south-1"
   alarm_topic_arn          = "arn:aws:sns:ap-south-1:123456789012:tms-test-alarms"
   heartbeat_topic_arn      = "arn:aws:sns:ap-south-1:123456789012:tms-test-heartbeat"
@@ -61,6 +62,17 @@ run "an_alert_reaches_somebody" {
       for route in local.alertmanager_configuration.route.routes : route.matchers if route.receiver == "nobody"
     ] == [["severity =~ \"info|none\""]]
     error_message = "Only what is no alert reaches nobody."
+  }
+}
+
+run "a_message_says_where_to_read_on" {
+  command = plan
+
+  assert {
+    condition = strcontains(one([
+      for receiver in local.alertmanager_configuration.receivers : receiver.sns_configs[0].message if receiver.name == "people"
+    ]), "https://code.example/{{ . }}")
+    error_message = "A rule names a file of the repository; a phone needs an address."
   }
 }
 

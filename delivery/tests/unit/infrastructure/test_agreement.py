@@ -193,3 +193,17 @@ def test_nothing_is_applied_by_who_only_asked_for_a_plan() -> None:
     job = next(job for job in jobs() if "plan.bin" in json.dumps(job))
     applying = [step for step in job["steps"] if "apply" in step.get("run", "")]
     assert [step["if"] for step in applying] == ["inputs.action == 'apply'"]
+
+
+def test_every_alarm_names_a_section_that_there_is() -> None:
+    page = (ROOT / "docs/runbooks/alerts.md").read_text()
+    sections = {
+        heading.lower().replace(" ", "-")
+        for heading in re.findall(r"^### (.+)$", page, re.M)
+    }
+    text = code("modules/observability/main.tf")
+    named = set(re.findall(r'section\s+= "([a-z-]+)"', text))
+    named |= set(re.findall(r"runbook}#([a-z-]+)", text))
+    # Failed copies are named by their keys.
+    named |= {f"{key}-of-files-failed" for key in ("copy", "backup")}
+    assert len(named) >= 8 and named <= sections

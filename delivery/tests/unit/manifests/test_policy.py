@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 from functools import cache
@@ -107,6 +108,23 @@ def test_the_watch_holds_no_other_kinds() -> None:
     watch.cloud[0]["kind"] = "ClusterRoleBinding"
     (found,) = check.foreign_kinds(watch)
     assert found.startswith("ClusterRoleBinding tms-dashboards: no part of a watch")
+
+
+@pytest.mark.parametrize("environment", check.ENVIRONMENTS)
+def test_nothing_is_served_in_clear(environment: str) -> None:
+    """People are sent on to TLS; a post with a token finds no port to go out by."""
+    ports = {}
+    for component in check.COMPONENTS:
+        deployed = in_git(component, environment)
+        (ingress,) = (item for item in deployed.cloud if item["kind"] == "Ingress")
+        notes = ingress["metadata"]["annotations"]
+        listens = json.loads(notes["alb.ingress.kubernetes.io/listen-ports"])
+        redirect = notes.get("alb.ingress.kubernetes.io/ssl-redirect")
+        ports[ingress["metadata"]["name"]] = (listens, redirect)
+    assert ports == {
+        "tms-odoo": ([{"HTTP": 80}, {"HTTPS": 443}], "443"),
+        "gps-ingestion-service": ([{"HTTPS": 443}], None),
+    }
 
 
 @pytest.mark.parametrize("environment", check.ENVIRONMENTS)

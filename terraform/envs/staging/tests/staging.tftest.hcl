@@ -9,6 +9,7 @@ mock_provider "helm" {}
 variables {
   region       = "ap-south-1"
   domain       = "tms.example"
+  repository   = "tms-example/tms"
   alarm_emails = ["oncall@tms.example"]
 }
 
