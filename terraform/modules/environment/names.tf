@@ -5,8 +5,12 @@ locals {
   gps_host  = "gps.${var.environment}.${var.domain}"
 
   # The overlays say the same hosts a second time: kustomize knows no variables.
-  overlays    = [for place in ["odoo_addons/tms_management", "gps_ingestion_service"] : file("${path.module}/../../../${place}/kube/cloud/${var.environment}/kustomization.yaml")]
-  named_hosts = toset(flatten([for overlay in local.overlays : regexall("value: ([a-z0-9-]+(?:\\.[a-z0-9-]+)+)\n", overlay)]))
+  overlays = [for place in ["odoo_addons/tms_management", "gps_ingestion_service"] : file("${path.module}/../../../${place}/kube/cloud/${var.environment}/kustomization.yaml")]
+  watch    = file("${path.module}/../../../monitoring/${var.environment}/kustomization.yaml")
+  named_hosts = toset(flatten(concat(
+    [for overlay in local.overlays : regexall("value: ([a-z0-9-]+(?:\\.[a-z0-9-]+)+)\n", overlay)],
+    regexall("- https://([a-z0-9.-]+)/", local.watch),
+  )))
 }
 
 resource "aws_acm_certificate" "this" {
@@ -19,7 +23,7 @@ resource "aws_acm_certificate" "this" {
 
     precondition {
       condition     = local.named_hosts == toset([local.odoo_host, local.gps_host, "trackers.${local.odoo_host}"])
-      error_message = "The overlays in kube/cloud/${var.environment} name ${join(", ", local.named_hosts)}, but the domain is ${var.domain}: write it into both (terraform/README.md)."
+      error_message = "The overlays in kube/cloud/${var.environment} and monitoring/${var.environment} name ${join(", ", local.named_hosts)}, but the domain is ${var.domain}: write it into all (terraform/README.md)."
     }
   }
 }

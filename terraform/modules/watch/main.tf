@@ -92,6 +92,22 @@ resource "helm_release" "prober" {
     # The Probe names the Service.
     fullnameOverride = "prometheus-blackbox-exporter"
 
+    # Of the service's public address: it refuses whoever has no token, and nothing else on the way says so.
+    config = {
+      modules = {
+        https_refused = {
+          prober  = "http"
+          timeout = "8s"
+          http = {
+            follow_redirects      = false
+            fail_if_not_ssl       = true
+            preferred_ip_protocol = "ip4"
+            valid_status_codes    = [401, 405]
+          }
+        }
+      }
+    }
+
     resources = {
       requests = { cpu = "20m", memory = "32Mi" }
       limits   = { memory = "128Mi" }

@@ -121,6 +121,11 @@ run "prometheus_reads_the_rules_of_every_namespace" {
     condition     = yamldecode(helm_release.prober.values[0]).fullnameOverride == "prometheus-blackbox-exporter"
     error_message = "The Probe asks prometheus-blackbox-exporter.monitoring.svc."
   }
+
+  assert {
+    condition     = yamldecode(helm_release.prober.values[0]).config.modules.https_refused.http.fail_if_not_ssl
+    error_message = "The public addresses are asked by this module of the prober."
+  }
 }
 
 run "logs_are_encrypted_and_end_at_some_time" {

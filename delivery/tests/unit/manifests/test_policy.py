@@ -9,6 +9,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -79,7 +80,19 @@ def test_the_watch_is_in_the_namespace_of_what_it_watches(environment: str) -> N
     watch = check.read_monitoring(ROOT, environment, run)
     assert list(check.problems(watch)) == []
     assert list(check.foreign_kinds(watch)) == []
-    probe = next(item for item in watch.cloud if item["kind"] == "Probe")
+    probe, gps_probe, odoo_probe = (
+        item for item in watch.cloud if item["kind"] == "Probe"
+    )
+    hosts = [
+        urlsplit(public["spec"]["targets"]["staticConfig"]["static"][0]).hostname
+        for public in (gps_probe, odoo_probe)
+    ]
+    assert hosts == [
+        ingress["spec"]["rules"][0]["host"]
+        for component in check.COMPONENTS
+        for ingress in in_git(component, environment).cloud
+        if ingress["kind"] == "Ingress"
+    ]
     target = probe["spec"]["targets"]["staticConfig"]
     odoo = in_git("odoo_addons/tms_management", environment)
     (service,) = (
