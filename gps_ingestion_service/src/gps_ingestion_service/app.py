@@ -41,6 +41,7 @@ from gps_ingestion_service.errors import (
 )
 from gps_ingestion_service.events.endpoints import router as events_router
 from gps_ingestion_service.events.pusher import EventPusher, FactKeeper
+from gps_ingestion_service.facts.endpoints import router as facts_router
 from gps_ingestion_service.facts.model import Rules
 from gps_ingestion_service.facts.worker import FactWorker
 from gps_ingestion_service.formats import DecodeError
@@ -88,6 +89,7 @@ _ROUTERS = (
     clocks_router,
     quarantine_router,
     events_router,
+    facts_router,
     geofences_router,
     trips_router,
     health_router,

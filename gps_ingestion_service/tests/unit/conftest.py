@@ -70,7 +70,8 @@ async def db(migrated_url: str) -> AsyncIterator[Connection]:
         "DELETE FROM geofence; DELETE FROM trip; DELETE FROM trip_lesson;"
         "DELETE FROM trip_interval; DELETE FROM trip_due;"
         "DELETE FROM fact; DELETE FROM fact_due; DELETE FROM fact_checkpoint;"
-        "DELETE FROM fact_state; DELETE FROM outbox; DELETE FROM last_position;"
+        "DELETE FROM fact_state; DELETE FROM fact_parked;"
+        "DELETE FROM outbox; DELETE FROM last_position;"
         "DELETE FROM fix; DELETE FROM device; DELETE FROM quarantine"
     )
     yield connection

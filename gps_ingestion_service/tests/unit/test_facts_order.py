@@ -13,7 +13,7 @@ from gps_ingestion_service.facts.evaluate import (
     EMPTY,
     Due,
     Known,
-    evaluate,
+    Turn,
     window_of,
 )
 from gps_ingestion_service.facts.fold import Fold, State
@@ -58,7 +58,11 @@ WEEK = timedelta(days=7)
 class Memory:
     """What the tables hold of one device, with every revision that was ever stored."""
 
-    def __init__(self, latest_age: timedelta = WEEK) -> None:
+    def __init__(
+        self, latest_age: timedelta = WEEK, most: int = 1000, *, patient: bool = False
+    ) -> None:
+        """``most``: fixes that one turn may read; ``patient``: the rest of a turn that
+        was cut waits for the next group."""
         self.fixes: dict[datetime, Sample] = {}
         self.known = Known(1, None, EMPTY, False)
         self.checkpoints: dict[datetime, str] = {}
@@ -66,42 +70,68 @@ class Memory:
         self.jumps: set[datetime] = set()
         self.revisions: list[Stored] = []
         self.stopped_at: datetime | None = None
+        self.rest: Due | None = None
+        self.turns = 0
         self._latest_age = latest_age
+        self._most = most
+        self._patient = patient
 
     def take(self, group: Sequence[Sample]) -> None:
         """Store a group of fixes and evaluate them."""
         for sample in group:
             self.fixes[sample.time] = sample
         times = [sample.time for sample in group]
+        self._turn(Due(1, min(times), max(times)))
+        if not self._patient:
+            self.finish()
+
+    def finish(self) -> None:
+        """Evaluate what is left."""
+        while self.rest is not None:
+            self._turn(self.rest)
+
+    def _turn(self, due: Due) -> None:
+        if self.rest is not None:
+            due = Due(
+                1,
+                min(due.from_time, self.rest.from_time),
+                max(due.to_time, self.rest.to_time),
+            )
+        self.rest = None
         window = window_of(
-            Due(1, min(times), max(times)),
-            self.known,
-            sorted(self.checkpoints.items()),
-            self._latest_age,
+            due, self.known, sorted(self.checkpoints.items()), self._latest_age
         )
         if window is None:
             return
-        samples = [
-            self.fixes[time]
-            for time in sorted(self.fixes)
-            if window.begin <= time <= window.end
-        ]
+        self.turns += 1
+        turn = Turn(window, RULES)
+        left = self._most
+        while not turn.is_over and left > 0:
+            # In parts of two.
+            part = [
+                self.fixes[time]
+                for time in sorted(self.fixes)
+                if turn.begin <= time <= window.end
+            ][:2]
+            jumps = self.jumps.intersection(sample.time for sample in part)
+            turn.take(part, jumps, FENCES, is_last=len(part) < 2)
+            left -= 2
         open_ = [
             item
             for item in self.stored.values()
             if item.fact.settled_at is None or item.fact.settled_at >= window.begin
         ]
-        done = evaluate(window, samples, open_, RULES, FENCES)
+        done = turn.end(open_)
+        self.rest = done.rest
         self.stopped_at = done.stopped_at
-        self.known = Known(1, window.end, done.state, done.silent)
+        self.known = Known(1, done.seen_until, done.state, done.silent)
         for hour in list(self.checkpoints):
             if hour >= window.begin and not (
                 done.stopped_at and hour >= done.stopped_at
             ):
                 del self.checkpoints[hour]
         self.checkpoints.update(done.checkpoints)
-        seen = {sample.time for sample in samples}
-        self.jumps ^= done.changed_jumps(self.jumps & seen)
+        self.jumps ^= done.turned_jumps
         for change in done.changes:
             self.revisions.append(change)
             if change.retracted:
@@ -184,6 +214,48 @@ def test_any_order_and_grouping_gives_the_same_facts(
         memory.take(shuffled[start : start + size])
     assert memory.facts() == in_order(samples)
     assert memory.jumps == folded(samples).jumps
+
+
+@given(
+    drives(),
+    st.randoms(use_true_random=False),
+    st.integers(1, 6),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_any_cut_of_the_turns_gives_the_same_facts(
+    samples: list[Sample], random: Random, size: int, most: int, patient: bool
+) -> None:
+    shuffled = list(samples)
+    random.shuffle(shuffled)
+    memory = Memory(most=most, patient=patient)
+    for start in range(0, len(shuffled), size):
+        memory.take(shuffled[start : start + size])
+    memory.finish()
+    assert memory.facts() == in_order(samples)
+    assert memory.jumps == folded(samples).jumps
+
+
+def test_a_cut_leaves_a_fact_that_lasts_across_it_as_it_is() -> None:
+    rest = [at(60 * minute) for minute in range(1, 60)]
+    drive = [at(0, -900), *rest, at(4000, 900)]
+    memory = Memory(most=10)
+    memory.take(drive)
+    stop = memory.only(Kind.STOP)
+    memory.take([at(30, -450)])
+    assert memory.turns > 12
+    assert memory.only(Kind.STOP) == stop
+
+
+def test_a_cut_opens_a_fact_again_that_ends_after_it() -> None:
+    parked = [at(60 * minute) for minute in range(60)]
+    memory = Memory(most=10)
+    # Left for a minute, as far as anybody can tell; and a jump by what comes late.
+    memory.take([*parked[:5], at(250, 90_000), at(3600 * 9, 90_000)])
+    stop = memory.only(Kind.STOP)
+    memory.take([at(245, 0), *parked[5:]])
+    assert memory.facts() == in_order(list(memory.fixes.values()))
+    assert stop.uuid in {item.uuid for item in memory.of(Kind.STOP)}
 
 
 @given(drives(), st.randoms(use_true_random=False))

@@ -258,6 +258,8 @@ async def test_openapi_names_every_route_and_its_errors(service: Service) -> Non
         "/v1/events/resend",
         "/v1/events/{uuid}",
         "/v1/events/{uuid}/resend",
+        "/v1/facts/parked",
+        "/v1/facts/parked/{device_id}/retry",
         "/v1/geofences",
         "/v1/geofences/{geofence_id}",
         "/v1/vehicles/{vehicle_identifier}/trip",

@@ -215,6 +215,7 @@ async def delete(connection: Executor, device: Device) -> int:
         "DELETE FROM fact_state WHERE device = $1",
         "DELETE FROM fact_due WHERE device = $1",
         "DELETE FROM fact_checkpoint WHERE device = $1",
+        "DELETE FROM fact_parked WHERE device = $1",
         "DELETE FROM fact WHERE device = $1",
         "DELETE FROM last_position WHERE device = $1",
     ):

@@ -121,6 +121,12 @@ class Fold:
             if span.known
         ]
 
+    def going_on(self) -> list[Fact]:
+        """What has not ended, and is a fact or may become one."""
+        return [
+            self._fact(key, span, None, None) for key, span in self.state.spans.items()
+        ]
+
     def _stop(self, sample: Sample) -> None:
         span = self.state.spans.get(Kind.STOP)
         if span is not None:

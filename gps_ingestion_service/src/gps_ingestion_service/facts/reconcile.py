@@ -49,6 +49,13 @@ def reconcile(stored: Sequence[Stored], true: Iterable[Fact]) -> list[Stored]:
     return changes
 
 
+def is_same(one: Fact, other: Fact) -> bool:
+    """Whether two facts may be one that has changed."""
+    return (one.kind, one.subject) == (other.kind, other.subject) and (
+        _same_beginning(one, other) or _overlap(one, other)
+    )
+
+
 def _take(
     left: dict[tuple[str, str], list[Stored]],
     fact: Fact,

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from gps_ingestion_service.database import Executor
-from gps_ingestion_service.facts.evaluate import Due, Evaluation, Known, Window
+from gps_ingestion_service.facts.evaluate import Due, Evaluation, Known, Turn, Window
 from gps_ingestion_service.facts.model import Fact, Kind, Sample
 from gps_ingestion_service.facts.reconcile import Stored
 from gps_ingestion_service.fix import Flag
@@ -44,6 +44,35 @@ async def claim(connection: Executor, notes: int, fixes: int) -> list[Due]:
         fixes,
     )
     return [Due(**dict(record)) for record in records]
+
+
+async def claim_of(connection: Executor, device: int) -> list[Due]:
+    """Take all that is due of one device."""
+    records = await connection.fetch(
+        """
+        WITH taken AS (
+            DELETE FROM fact_due WHERE device = $1 RETURNING from_time, to_time
+        )
+        SELECT $1 AS device, min(from_time) AS from_time, max(to_time) AS to_time
+        FROM taken HAVING count(*) > 0
+        """,
+        device,
+    )
+    return [Due(**dict(record)) for record in records]
+
+
+async def note(connection: Executor, due: Iterable[Due], fixes: int) -> None:
+    """Leave notes of what is due, each to count as so many fixes."""
+    rows = [(item.device, item.from_time, item.to_time, fixes) for item in due]
+    await connection.execute(
+        """
+        INSERT INTO fact_due (device, from_time, to_time, fixes)
+        SELECT * FROM unnest(
+            $1::integer[], $2::timestamptz[], $3::timestamptz[], $4::integer[]
+        )
+        """,
+        *_columns(rows, 4),
+    )
 
 
 async def lock(connection: Executor, devices: Sequence[int]) -> list[Known]:
@@ -119,31 +148,40 @@ class Fixes(msgspec.Struct, frozen=True):
     jumps: list[datetime]
 
 
-async def fixes(connection: Executor, windows: Sequence[Window]) -> dict[int, Fixes]:
-    """The fixes in the windows by device, but for those that say themselves that they
-    are nowhere, hardly anywhere, or made up."""
+async def fixes(
+    connection: Executor, turns: Sequence[Turn], limit: int
+) -> dict[int, Fixes]:
+    """The next fixes of the turns by device, ``limit`` of each at most, but for those
+    that say themselves that they are nowhere, hardly anywhere, or made up."""
     records = await connection.fetch(
         """
-        SELECT fix.device, fix_time, latitude, longitude, speed, accuracy, flags,
-               attributes->>'ignition' AS ignition,
-               coalesce(fix.vehicle_identifier, device.vehicle_identifier) AS vehicle
+        SELECT part.*, coalesce(part.vehicle_identifier, device.vehicle_identifier)
+            AS vehicle
         FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])
             AS due (device, begins, ends)
-        JOIN fix ON fix.device = due.device AND fix_time BETWEEN begins AND ends
         JOIN device ON device.id = due.device
-        WHERE fix_time BETWEEN $4 AND $5
-          AND NOT (latitude = 0 AND longitude = 0)
-          AND (accuracy IS NULL OR accuracy <= 200)
-          AND flags & $6 = 0
-        ORDER BY fix.device, fix_time
+        CROSS JOIN LATERAL (
+            SELECT fix.device, fix_time, latitude, longitude, speed, accuracy, flags,
+                   attributes->>'ignition' AS ignition, fix.vehicle_identifier
+            FROM fix
+            WHERE fix.device = due.device AND fix_time BETWEEN begins AND ends
+              AND fix_time BETWEEN $4 AND $5
+              AND NOT (latitude = 0 AND longitude = 0)
+              AND (accuracy IS NULL OR accuracy <= 200)
+              AND flags & $6 = 0
+            ORDER BY fix_time
+            LIMIT $7
+        ) AS part
+        ORDER BY part.device, fix_time
         """,
-        [window.known.device for window in windows],
-        [window.begin for window in windows],
-        [window.end for window in windows],
+        [turn.window.known.device for turn in turns],
+        [turn.begin for turn in turns],
+        [turn.window.end for turn in turns],
         # The planner leaves out the days beyond.
-        min(window.begin for window in windows),
-        max(window.end for window in windows),
+        min(turn.begin for turn in turns),
+        max(turn.window.end for turn in turns),
         int(Flag.MOCK_LOCATION | Flag.NO_LOCK),
+        limit,
     )
     return {
         device: _fixes(list(group))
@@ -259,7 +297,7 @@ async def save_states(connection: Executor, evaluations: Iterable[Evaluation]) -
     rows = [
         (
             item.window.known.device,
-            max(item.window.end, item.window.known.seen_until or item.window.end),
+            item.seen_until,
             item.state,
             item.silent,
         )
@@ -324,7 +362,7 @@ async def save_checkpoints(
             WHERE kept.device = new.device AND hour <= new.seen_until - $3::interval
         )
         """,
-        *_columns([(item.window.known.device, item.window.end) for item in changed], 2),
+        *_columns([(item.window.known.device, item.seen_until) for item in changed], 2),
         latest_age,
     )
 

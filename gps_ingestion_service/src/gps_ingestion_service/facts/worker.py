@@ -3,6 +3,10 @@
 A commit of fixes leaves a note of what is due. One pass takes notes, folds the fixes
 and stores what changed, in one transaction: a crash takes all of it back, and the notes
 are there again. Every replica works; a device is locked by the one that has it.
+
+A pass reads so many fixes and no more, whatever the notes stand for: a turn that needs
+more is cut, and its rest noted. After a pass that failed the next one takes on less,
+and a device that fails by itself is set aside.
 """
 
 import asyncio
@@ -13,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gps_ingestion_service.database import Database, Executor, is_outage
-from gps_ingestion_service.facts import repository
+from gps_ingestion_service.facts import parked, repository
 from gps_ingestion_service.facts.evaluate import (
     Due,
     Evaluation,
     Known,
+    Turn,
     Window,
-    evaluate,
     fall_silent,
     window_of,
 )
@@ -30,21 +34,23 @@ from gps_ingestion_service.geofences import repository as geofences
 from gps_ingestion_service.geofences.index import FenceIndex
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.trips import intervals
-from gps_ingestion_service.trips.intervals import Interval
 from gps_ingestion_service.trips.review import TripReview
-from gps_ingestion_service.trips.telling import spans, tell_open
+from gps_ingestion_service.trips.telling import ended_during, spans, tell_open
 
 _NOTES_A_PASS = 2000
 _FIXES_A_PASS = 20_000
+_LEAST_FIXES_A_TURN = 10
 _SILENT_A_PASS = 500
 _SILENCE_EVERY_S = 10.0
 _RETRY_AFTER_S = 5.0
+_SHRINK = 8
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class FactWorker:
-    """Evaluates what is due, every ``interval_s``."""
+    """Evaluates what is due, every ``interval_s``; ``fixes_a_pass``: about so many are
+    read in one transaction."""
 
     def __init__(
         self,
@@ -53,12 +59,16 @@ class FactWorker:
         rules: Rules,
         interval_s: float,
         latest_age: timedelta,
+        fixes_a_pass: int = _FIXES_A_PASS,
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._rules = rules
         self._interval_s = interval_s
         self._latest_age = latest_age
+        self._fixes_a_pass = fixes_a_pass
+        self._notes = _NOTES_A_PASS
+        self._claimed: Sequence[Due] = ()
         self._review = TripReview(metrics)
         self._silence_at = 0.0
         self._fences = FenceIndex()
@@ -73,49 +83,62 @@ class FactWorker:
         """Do all that is due; the seconds until the next time."""
         try:
             async with self._database.query() as connection:
+                await parked.note_again(connection)
                 while await self._pass(connection):
-                    pass
+                    self._notes = min(2 * self._notes, _NOTES_A_PASS)
                 while await self._review.one(connection):
                     pass
                 await self._listen_for_silence(connection)
         except Exception as error:
+            cause = error.__cause__ or error
+            await self._take_on_less(f"{type(cause).__name__}: {cause}")
             if not is_outage(error):
                 raise
-            log.warning(
-                "facts_not_evaluated", error=type(error.__cause__ or error).__name__
-            )
+            log.warning("facts_not_evaluated", error=type(cause).__name__)
             return _RETRY_AFTER_S
         return self._interval_s
+
+    async def _take_on_less(self, reason: str) -> None:
+        """A pass has failed: find out with whom, and set that device aside."""
+        claimed, self._claimed = self._claimed, ()
+        if not claimed:
+            return
+        if len(claimed) > 1 or self._notes > 1:
+            self._notes = max(1, self._notes // _SHRINK)
+            return
+        try:
+            async with self._database.query() as connection, connection.transaction():
+                due = await repository.claim_of(connection, claimed[0].device)
+                await self._park(connection, [(item, reason) for item in due])
+        except Exception as error:
+            # Then it was the database, and not the device.
+            if not is_outage(error):
+                raise
+
+    async def _park(
+        self, connection: Executor, failed: Sequence[tuple[Due, str]]
+    ) -> None:
+        if failed:
+            await parked.park(connection, failed)
+            self._metrics.facts_failed.inc(len(failed))
+        for due, reason in failed:
+            log.error("facts_parked", device=due.device, reason=reason)
 
     async def _pass(self, connection: Executor) -> bool:
         """Take a share of what is due; False where nothing was."""
         # Outside of the transaction, whose locks others wait for.
         await self._load_fences(connection)
         async with connection.transaction():
-            due = await repository.claim(connection, _NOTES_A_PASS, _FIXES_A_PASS)
-            if not due:
+            notes, fixes = self._notes, self._fixes_a_pass
+            claimed = await repository.claim(connection, notes, fixes)
+            if not claimed:
                 return False
-            windows = await self._windows(connection, due)
+            self._claimed = claimed
+            due = await parked.hold_back(connection, claimed)
+            windows = await self._windows(connection, due) if due else []
             if windows:
-                fixes = await repository.fixes(connection, windows)
-                stored = await repository.unsettled(connection, windows)
-                trips = await intervals.during(
-                    connection,
-                    [span for found in fixes.values() for span in spans(found.samples)],
-                )
-                fences = await self._load_fences(connection)
-                fences = fences.with_vehicles(
-                    fence for trip in trips for fence in trip.fences()
-                )
-                # Beside the event loop: a pass may fold many thousand fixes.
-                evaluations = await asyncio.to_thread(
-                    self._evaluate, windows, fixes, stored, fences
-                )
-                await self._save(connection, evaluations)
-                changes = await tell_open(connection, _newest(evaluations))
-                await self._save_facts(connection, changes)
-                await intervals.note(connection, _touched(windows, fixes, trips))
-                await self._flag_jumps(connection, evaluations, fixes)
+                await self._evaluate(connection, due, windows)
+        self._claimed = ()
         return True
 
     async def _windows(self, connection: Executor, due: Sequence[Due]) -> list[Window]:
@@ -131,31 +154,108 @@ class FactWorker:
         ]
         return [window for window in windows if window is not None]
 
-    def _evaluate(
+    async def _evaluate(
+        self, connection: Executor, due: Sequence[Due], windows: Sequence[Window]
+    ) -> None:
+        failed: dict[int, str] = {}
+        turns, ended = await self._fold(connection, windows, failed)
+        stored = await repository.unsettled(connection, windows)
+        # Beside the event loop, as what is folded: it may be many thousand fixes.
+        evaluations = await asyncio.to_thread(self._end, turns, stored, failed)
+        await self._save(connection, evaluations)
+        changes = await tell_open(connection, _newest(evaluations))
+        await self._save_facts(connection, changes)
+        await intervals.note(connection, ended)
+        await repository.note(
+            connection,
+            [item.rest for item in evaluations if item.rest is not None],
+            self._fixes_a_pass // _LEAST_FIXES_A_TURN,
+        )
+        await parked.release(
+            connection, [item.window.known.device for item in evaluations]
+        )
+        by_device = {item.device: item for item in due}
+        await self._park(
+            connection,
+            [(by_device[device], reason) for device, reason in failed.items()],
+        )
+        await self._flag_jumps(connection, evaluations)
+
+    async def _fold(
         self,
+        connection: Executor,
         windows: Sequence[Window],
+        failed: dict[int, str],
+    ) -> tuple[list[Turn], set[int]]:
+        """Read and fold the fixes of the windows, part by part, while there is room in
+        this pass; the turns, and the ended trips that new fixes are of."""
+        turns, ended = [], set()
+        for window in windows:
+            try:
+                turns.append(Turn(window, self._rules))
+            except Exception as error:
+                self._fail(window, error, failed)
+        left = self._fixes_a_pass
+        going_on = turns
+        while going_on and left > 0:
+            limit = max(_LEAST_FIXES_A_TURN, left // len(going_on))
+            fixes = await repository.fixes(connection, going_on, limit)
+            asked = [span for part in fixes.values() for span in spans(part.samples)]
+            trips = await intervals.during(connection, asked)
+            fences = (await self._load_fences(connection)).with_vehicles(
+                fence for trip in trips for fence in trip.fences()
+            )
+            await asyncio.to_thread(self._take, going_on, fixes, limit, fences, failed)
+            for turn in going_on:
+                part = fixes.get(turn.window.known.device)
+                if part is not None:
+                    ended |= ended_during(trips, _new(turn.window, part))
+            left -= sum(len(part.samples) for part in fixes.values())
+            going_on = [
+                turn
+                for turn in going_on
+                if not turn.is_over and turn.window.known.device not in failed
+            ]
+        return turns, ended
+
+    def _take(
+        self,
+        turns: Sequence[Turn],
         fixes: Mapping[int, Fixes],
-        stored: Mapping[int, Sequence[Stored]],
+        limit: int,
         fences: FenceIndex,
+        failed: dict[int, str],
+    ) -> None:
+        for turn in turns:
+            part = fixes.get(turn.window.known.device, Fixes([], []))
+            is_last = len(part.samples) < limit
+            try:
+                turn.take(part.samples, part.jumps, fences, is_last=is_last)
+            except Exception as error:
+                self._fail(turn.window, error, failed)
+
+    def _end(
+        self,
+        turns: Sequence[Turn],
+        stored: Mapping[int, Sequence[Stored]],
+        failed: dict[int, str],
     ) -> list[Evaluation]:
         evaluations = []
-        for window in windows:
-            device = window.known.device
+        for turn in turns:
+            device = turn.window.known.device
+            if device in failed:
+                continue
             try:
-                evaluations.append(
-                    evaluate(
-                        window,
-                        fixes[device].samples if device in fixes else (),
-                        stored.get(device, ()),
-                        self._rules,
-                        fences,
-                    )
-                )
-            except Exception:
-                # One device must not keep the others waiting for ever.
-                self._metrics.facts_failed.inc()
-                log.exception("facts_failed", device=device)
+                evaluations.append(turn.end(stored.get(device, ())))
+            except Exception as error:
+                self._fail(turn.window, error, failed)
         return evaluations
+
+    def _fail(self, window: Window, error: Exception, failed: dict[int, str]) -> None:
+        """One device must not keep the others waiting for ever."""
+        device = window.known.device
+        failed[device] = f"{type(error).__name__}: {error}"
+        log.exception("facts_failed", device=device)
 
     async def _load_fences(self, connection: Executor) -> FenceIndex:
         """The geofences for all vehicles; read again only where one has changed."""
@@ -191,21 +291,18 @@ class FactWorker:
             self._metrics.facts.labels(change.fact.kind, outcome).inc()
 
     async def _flag_jumps(
-        self,
-        connection: Executor,
-        evaluations: Sequence[Evaluation],
-        fixes: Mapping[int, Fixes],
+        self, connection: Executor, evaluations: Sequence[Evaluation]
     ) -> None:
         """Say with the fixes which of them are impossible jumps."""
-        changes = []
-        found = 0
-        for item in evaluations:
-            device = item.window.known.device
-            stored = fixes[device].jumps if device in fixes else ()
-            changed = item.changed_jumps(stored)
-            changes += [(device, time) for time in changed]
-            found += len(changed & item.jumps)
-        await repository.turn_jumps(connection, changes)
+        await repository.turn_jumps(
+            connection,
+            [
+                (item.window.known.device, time)
+                for item in evaluations
+                for time in item.turned_jumps
+            ],
+        )
+        found = sum(len(item.turned_jumps & item.jumps) for item in evaluations)
         if found:
             self._metrics.flagged.labels("impossible_jump").inc(found)
 
@@ -241,28 +338,8 @@ def _newest(evaluations: Iterable[Evaluation]) -> dict[str, tuple[int, Sample]]:
     return newest
 
 
-def _touched(
-    windows: Iterable[Window], fixes: Mapping[int, Fixes], trips: Iterable[Interval]
-) -> set[int]:
-    """The ended trips that new fixes are of."""
-    new = [
-        span
-        for window in windows
-        if window.known.device in fixes
-        for span in spans(
-            sample
-            for sample in fixes[window.known.device].samples
-            if sample.time <= window.settled_from
-        )
-    ]
-    return {
-        trip.id
-        for trip in trips
-        for vehicle, first, last in new
-        if trip.ended_at is not None
-        and trip.vehicle_identifier == vehicle
-        and trip.overlaps(first, last)
-    }
+def _new(window: Window, part: Fixes) -> list[Sample]:
+    return [sample for sample in part.samples if sample.time <= window.settled_from]
 
 
 def _is_late(due: Due, known: Known) -> bool:

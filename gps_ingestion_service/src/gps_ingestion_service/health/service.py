@@ -8,6 +8,7 @@ from gps_ingestion_service.database import Database, Executor
 from gps_ingestion_service.devices.registry import DeviceRegistry
 from gps_ingestion_service.errors import NotReady, StorageUnavailable
 from gps_ingestion_service.events import repository as events
+from gps_ingestion_service.facts import parked
 from gps_ingestion_service.facts import repository as facts
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.partitions import days_ahead, partitioned_days
@@ -92,6 +93,9 @@ class Health:
         notes, age_s = await facts.waiting(connection)
         self._metrics.facts_due.set(notes)
         self._metrics.facts_due_age.set(age_s)
+        devices, trips = await parked.count(connection)
+        self._metrics.facts_parked.labels("device").set(devices)
+        self._metrics.facts_parked.labels("trip").set(trips)
         backlog = await events.backlog(connection)
         self._metrics.events.labels("due").set(backlog.due)
         self._metrics.events.labels("deferred").set(backlog.deferred)

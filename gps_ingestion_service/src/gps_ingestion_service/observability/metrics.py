@@ -233,7 +233,13 @@ class Metrics:
         )
         self.facts_failed = Counter(
             "gps_facts_failed",
-            "Evaluations of a device that a mistake in the program ended",
+            "Evaluations of a device, or of an ended trip, that failed",
+            registry=registry,
+        )
+        self.facts_parked = Gauge(
+            "gps_facts_parked",
+            "Devices, and ended trips, that are set aside because evaluation fails",
+            ["what"],
             registry=registry,
         )
         self.facts_due = Gauge(

@@ -8,6 +8,7 @@ from gps_ingestion_service.facts.model import Sample
 from gps_ingestion_service.facts.reconcile import Stored
 from gps_ingestion_service.trips import intervals, repository
 from gps_ingestion_service.trips.fact import tell
+from gps_ingestion_service.trips.intervals import Interval
 from gps_ingestion_service.trips.progress import Place, Seen, progress
 
 Span = tuple[str, datetime, datetime]
@@ -20,6 +21,18 @@ def spans(samples: Iterable[Sample]) -> list[Span]:
         name, time = sample.vehicle_identifier, sample.time
         found[name] = (found.get(name, (time,))[0], time)
     return [(name, first, last) for name, (first, last) in found.items()]
+
+
+def ended_during(trips: Iterable[Interval], samples: Iterable[Sample]) -> set[int]:
+    """The trips that have ended and that fixes in order of time may be of."""
+    times = {name: (first, last) for name, first, last in spans(samples)}
+    return {
+        trip.id
+        for trip in trips
+        if trip.ended_at is not None
+        and trip.vehicle_identifier in times
+        and trip.overlaps(*times[trip.vehicle_identifier])
+    }
 
 
 async def tell_open(
