@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import kubernetes_validate
+from jsonschema import Draft202012Validator
 
+from delivery.manifests.custom_schemas import SPECS
 from delivery.pipeline.render import KubernetesObject, name_of
 
 #: The minor version of the clusters on EKS.
 KUBERNETES_VERSION = "1.35"
-#: Kinds of operators, of which only a cluster that runs the operator has the schema.
-CUSTOM_KINDS = frozenset(
-    {
-        ("external-secrets.io/v1", "ExternalSecret"),
-        ("monitoring.coreos.com/v1", "PodMonitor"),
-        ("monitoring.coreos.com/v1", "Probe"),
-        ("monitoring.coreos.com/v1", "PrometheusRule"),
-    }
-)
 
 
 def schema_problems(item: KubernetesObject) -> Iterator[str]:
     """What of an object does not fit its kind's schema."""
     about = f"{item['kind']} {name_of(item)}"
-    if (item["apiVersion"], item["kind"]) in CUSTOM_KINDS:
+    spec = SPECS.get((item["apiVersion"], item["kind"]))
+    if spec is not None:
+        for problem in Draft202012Validator(spec).iter_errors(item.get("spec", {})):
+            place = ".".join(["spec", *map(str, problem.absolute_path)])
+            yield f"{about}: {place}: {problem.message}"
         return
     try:
         kubernetes_validate.validate(item, KUBERNETES_VERSION, strict=True)

@@ -16,6 +16,7 @@ import pytest
 from delivery.cli import main
 from delivery.errors import DeliveryError
 from delivery.manifests import check
+from delivery.manifests.custom_schemas import SPECS
 from delivery.manifests.deployed import Deployed, containers_of
 from delivery.manifests.policy import RULES, policy_problems
 from delivery.manifests.schemas import KUBERNETES_VERSION, schema_problems
@@ -198,6 +199,63 @@ def test_what_does_not_fit_the_schema_is_refused(
     (problem,) = schema_problems(item)
     assert problem.startswith("Deployment gps-ingestion-service: ")
     assert says in problem
+
+
+def _rules(item: dict[str, Any]) -> dict[str, Any]:
+    rule: dict[str, Any] = item["spec"]["groups"][0]["rules"][-1]
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "says"),
+    [
+        (
+            "ExternalSecret",
+            lambda item: item["spec"]["target"].update(creationPolciy="Owner"),
+            "spec.target: Additional properties are not allowed ('creationPolciy'",
+        ),
+        (
+            "ExternalSecret",
+            lambda item: item["spec"].update(dataFrom=[]),
+            "spec.dataFrom: [] should be non-empty",
+        ),
+        (
+            "PodMonitor",
+            lambda item: item["spec"]["podMetricsEndpoints"][0].update(port=8000),
+            "spec.podMetricsEndpoints.0.port: 8000 is not of type 'string'",
+        ),
+        (
+            "Probe",
+            lambda item: item["spec"].update(scrapeTimeout="10"),
+            "spec.scrapeTimeout: '10' does not match",
+        ),
+        (
+            "PrometheusRule",
+            lambda item: _rules(item).update(anotations={}),
+            "Additional properties are not allowed ('anotations'",
+        ),
+        (
+            "PrometheusRule",
+            lambda item: _rules(item).pop("expr"),
+            "'expr' is a required property",
+        ),
+    ],
+)
+def test_what_an_operator_would_not_understand_is_refused(
+    kind: str, spoil: Any, says: str
+) -> None:
+    watch = check.read_monitoring(ROOT, "production", run)
+    objects = [*watch.objects, *in_git("gps_ingestion_service", "production").objects]
+    item = copy.deepcopy(next(i for i in objects if i["kind"] == kind))
+    assert list(schema_problems(item)) == []
+    spoil(item)
+    (problem,) = schema_problems(item)
+    assert problem.startswith(f"{kind} ") and says in problem
+
+
+def test_every_kind_of_an_operator_has_a_mistake_that_is_refused() -> None:
+    mark = test_what_an_operator_would_not_understand_is_refused.pytestmark[0]
+    assert {case[0] for case in mark.args[1]} == {kind for _version, kind in SPECS}
 
 
 def test_the_schemas_are_those_of_the_clusters_that_terraform_makes() -> None:
