@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from delivery.infrastructure import check
@@ -74,20 +76,15 @@ def run(program: Path, code: Code, bindings: Path, checkov: str) -> Verdict:
             problems += _told("versions", check.check_pins(code, schemas, version))
             problems += _told("states", check.check_states(code))
             problems += _told("actions", check_actions(code))
-            passed = 0
-            for folder in code.folders:
-                wrong = list(check.check_schema(terraform, code, folder))
-                if not wrong:
-                    wrong = list(check.check_order(terraform, code, folder))
-                # Tests of what does not fit its schema would only say so again.
-                tests = (
-                    check.TestRun(0)
-                    if wrong
-                    else check.run_tests(terraform, code, folder)
+            with ThreadPoolExecutor(os.cpu_count()) as several:
+                judged = several.map(
+                    lambda folder: _judge(terraform, code, folder), code.folders
                 )
-                passed += tests.passed
-                about = f"{code.name(folder)}, {tests.passed} tests"
-                problems += _told(about, [*wrong, *tests.problems])
+                passed = 0
+                for folder, tests in zip(code.folders, judged, strict=True):
+                    passed += tests.passed
+                    about = f"{code.name(folder)}, {tests.passed} tests"
+                    problems += _told(about, tests.problems)
     problems += _told("checkov", check.check_policies([checkov], code))
     seconds = time.monotonic() - start
     if problems:
@@ -95,6 +92,18 @@ def run(program: Path, code: Code, bindings: Path, checkov: str) -> Verdict:
         return Verdict(Outcome.FAILED, many, tuple(problems))
     done = f"{len(code.folders)} folders, {passed} tests, {seconds:.0f} s"
     return Verdict(Outcome.CLEAN, done)
+
+
+def _judge(terraform: Terraform, code: Code, folder: Path) -> check.TestRun:
+    """How a folder's tests ended, or what its schemas and orders forbid.
+
+    Tests of what does not fit its schema would only say so again.
+    """
+    wrong = list(check.check_schema(terraform, code, folder))
+    wrong = wrong or list(check.check_order(terraform, code, folder))
+    if wrong:
+        return check.TestRun(0, tuple(wrong))
+    return check.run_tests(terraform, code, folder)
 
 
 def _told(about: str, problems: Iterable[str]) -> list[str]:
