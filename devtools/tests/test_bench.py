@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -201,10 +200,9 @@ def test_the_page_holds_table_plot_plan_and_machine(tmp_path: Path) -> None:
         "asyncpg",
     ):
         assert words in text, words
-    plot = ElementTree.parse(tmp_path / "docs" / "images" / "benchmarks.svg")
-    drawn = [node.tag.rpartition("}")[2] for node in plot.iter()]
+    plot = (tmp_path / "docs" / "images" / "benchmarks.svg").read_text()
     # Eight ways in and the ground they are drawn on.
-    assert drawn.count("rect") == 9 and drawn.count("polyline") == 1
+    assert plot.count("<rect") == 9 and plot.count("<polyline") == 1
 
 
 def test_a_page_without_odoo_says_nothing_of_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A format that is added as the README says has all that the others have."""
+"""A format that is added as its guide says has all that the others have."""
 
 import re
 import time
@@ -16,7 +16,7 @@ from gps_ingestion_service.cli import main
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.formats import TRACKER_FORMATS, TrackerFormat
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-format.md"
 LOGIN = IMEI.encode() + b"\n"
 
 
@@ -27,8 +27,8 @@ def line(latitude: float) -> bytes:
 
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackerFormat:
-    """The one of the README, in the table."""
-    found = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    """The one of the guide, in the table."""
+    found = re.search(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert found is not None
     path = tmp_path / "lines.py"
     path.write_text(found[1])
