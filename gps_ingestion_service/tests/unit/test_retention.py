@@ -1,5 +1,6 @@
 """Days that are older than they must be kept."""
 
+import asyncio
 import csv
 import gzip
 from collections.abc import AsyncIterator
@@ -128,6 +129,28 @@ async def test_old_fixes_that_got_their_day_late_go_as_well(
     await retention(aged, tmp_path).enforce(TODAY)
     assert await db.fetchval("SELECT count(*) FROM fix") == 1
     assert len(list(tmp_path.iterdir())) == 2
+
+
+async def test_fixes_are_taken_while_a_day_waits_for_somebody_who_reads(
+    aged: Service, db: Connection, tmp_path: Path
+) -> None:
+    async with db.transaction():
+        await db.fetch("SELECT FROM ONLY fix")
+        dropping = asyncio.create_task(retention(aged, tmp_path).enforce(TODAY))
+
+        async def waits() -> bool:
+            return bool(await db.fetchval("""
+                SELECT true FROM pg_locks WHERE relation = 'fix'::regclass
+                  AND mode = 'AccessExclusiveLock' AND NOT granted
+                """))
+
+        await eventually(waits, "the day is about to be dropped")
+        response = await aged.post([{**row(1), "device_id": "one"}], GATEWAY)
+        assert response.status_code == 200
+        await dropping
+        assert OLD in await partitioned_days(db)
+    await retention(aged, tmp_path).enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
 
 
 async def test_another_replica_does_not_do_it_a_second_time(
