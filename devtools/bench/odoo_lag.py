@@ -17,7 +17,8 @@ from devtools.postgres import Cluster, find_binaries
 from devtools.waiting import wait_until
 
 EVERY_S = 10.0
-_CONNECTIONS = 50
+# So many share a connection that none is idle for long enough to be ended.
+_VEHICLES_EACH = 20
 _CREATED_AT_ONCE = 100
 _ARRIVAL_S = 60.0
 # Deferred: it notes the moment of the commit, not that of the statement.
@@ -80,7 +81,8 @@ def measure_lag(layout: Layout, vehicles: int, seconds: float) -> OdooLag:
         )
         cluster.query(_NOTE_ARRIVALS, DATABASE)
         messages = list(_messages(instance, vehicles, round(seconds / EVERY_S)))
-        shares = [messages[number::_CONNECTIONS] for number in range(_CONNECTIONS)]
+        connections = max(1, vehicles // _VEHICLES_EACH)
+        shares = [messages[number::connections] for number in range(connections)]
         drive(instance.ports.gps, shares, HTTP, every_s=EVERY_S / vehicles)
 
         def arrived() -> OdooLag | None:
