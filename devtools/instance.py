@@ -274,11 +274,10 @@ class Instance:
             self.odoo_client("dispatcher"),
             self.gps_client(),
             self.fleet_file,
-            publish=self.publish_trackers,
+            publish=self._publish_trackers,
         )
 
-    def publish_trackers(self) -> None:
-        """Have Odoo publish its trackers now, not with its next cron."""
+    def _publish_trackers(self) -> None:
         admin = self.odoo_client("admin")
         of_trackers = [["model_id.model", "=", "tms.tracker"]]
         crons = admin.call("ir.cron", "search", of_trackers)

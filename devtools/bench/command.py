@@ -71,10 +71,10 @@ def bench(layout: Layout, options: argparse.Namespace) -> int:
         soak_s=options.soak_s,
         history=options.history,
     )
-    measured: Measured = measure(layout, sizes)
     lag: OdooLag | None = None
     if options.vehicles:
         lag = measure_lag(layout, options.vehicles, options.lag_s)
+    measured: Measured = measure(layout, sizes)
     for line in lines(measured, lag):
         print(line)
     if options.write:

@@ -125,7 +125,7 @@ def _provision(instance: Instance, vehicles: int) -> None:
                 for number, vehicle in zip(numbers, created, strict=True)
             ],
         )
-    instance.publish_trackers()
+    # Each that is created asks Odoo's cron for it.
     wait_until(
         lambda: len(instance.gps_client().devices()) >= known + vehicles,
         what=f"Odoo to publish {vehicles} trackers",

@@ -236,7 +236,7 @@ def test_the_command_measures_what_it_is_told_and_prints_it(
     told = ["--singles", "7", "--half-s", "2.5", "--vehicles", "30", "--write"]
     assert cli.main(["bench", *told]) == 0
     assert asked == [
-        layout, Sizes(singles=7, half_s=2.5), layout, 30, 60.0, _found().ways
+        layout, 30, 60.0, layout, Sizes(singles=7, half_s=2.5), _found().ways
     ]  # fmt: skip
     assert capsys.readouterr().out.splitlines() == list(lines(_found(), LAG))
 
