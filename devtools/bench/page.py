@@ -56,6 +56,8 @@ def page(
     for target in targets(measured, lag):
         verdict = "reached" if target.reached else "**missed**"
         yield f"| {target.what} | {target.wanted} | {target.found} | {verdict} |"
+    yield ""
+    yield from _beside(measured)
     yield from ("", "## Ways in", "")
     yield "| way | fixes/s | server | PostgreSQL | load | p50 | p99 |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
@@ -77,6 +79,22 @@ def page(
     yield from _vehicle_day(measured)
     yield ""
     yield from _machine(layout)
+
+
+def _beside(measured: Measured) -> list[str]:
+    """What the ratios of the rates do not say by themselves."""
+    ways = measured.ways
+    return _prose(
+        "Beside the harder ceilings, the batches reach",
+        f"{ways.batch.per_s / ways.groups.per_s:.2f} of the idempotent one with",
+        f"{GROUP_ROWS:,} rows a commit and {ways.batch.per_s / ways.plain.per_s:.2f} of",
+        "plain `COPY`. A fix that comes alone takes the server",
+        f"{ways.single.server_us:.0f} us of CPU, the tutorial's",
+        f"{ways.tutorial.server_us:.0f} us:",
+        f"{ways.tutorial.server_us / ways.single.server_us:.1f} times. That is what bounds",
+        "both on a machine of their own; where other work takes the cores, as the load",
+        "average below tells, a rate is what the scheduler leaves and its ratio is lower.",
+    )
 
 
 def _how() -> Iterator[str]:
@@ -190,6 +208,7 @@ def _machine(layout: Layout) -> Iterator[str]:
     yield f"  processor   {_processor()}, {os.cpu_count()} cores"
     yield f"  memory      {_memory_gib():.0f} GiB"
     yield f"  kernel      {platform.release()}"
+    yield f"  load        {os.getloadavg()[2]:.1f} on average, the bench's own included"
     yield from versions(layout)
     yield f"  packages    {_packages(layout)}"
     yield "```"
