@@ -87,13 +87,16 @@ def _beside(measured: Measured) -> list[str]:
     return _prose(
         "Beside the harder ceilings, the batches reach",
         f"{ways.batch.per_s / ways.groups.per_s:.2f} of the idempotent one with",
-        f"{GROUP_ROWS:,} rows a commit and {ways.batch.per_s / ways.plain.per_s:.2f} of",
+        f"{GROUP_ROWS:,} rows a commit and {ways.batch.per_s / ways.plain.per_s:.2f}",
+        "of",
         "plain `COPY`. A fix that comes alone takes the server",
         f"{ways.single.server_us:.0f} us of CPU, the tutorial's",
         f"{ways.tutorial.server_us:.0f} us:",
-        f"{ways.tutorial.server_us / ways.single.server_us:.1f} times. That is what bounds",
-        "both on a machine of their own; where other work takes the cores, as the load",
-        "average below tells, a rate is what the scheduler leaves and its ratio is lower.",
+        f"{ways.tutorial.server_us / ways.single.server_us:.1f} times. The process",
+        "that",
+        "takes the fixes has one core at most. Rates, and so their ratios, also hold",
+        "what",
+        "other work on the machine took meanwhile: see its load below.",
     )
 
 
@@ -112,7 +115,8 @@ def _how() -> Iterator[str]:
         "what a store cannot do without that keeps each fix once. The line below it",
         f"commits {GROUP_ROWS:,} rows at a time, about what the service's group commit",
         f"makes of {BATCH_CONNECTIONS} connections. `COPY` alone keeps nothing once.",
-        "of them parses JSON, moves a last position, fills the outbox or answers row",
+        "None of them parses JSON, moves a last position, fills the outbox or answers",
+        "row",
         "by row; the service does all of it.",
     )
     yield from _item(
@@ -123,7 +127,8 @@ def _how() -> Iterator[str]:
         "**The tutorial's way** is [`support/tutorial.py`]"
         "(../gps_ingestion_service/tests/unit/support/tutorial.py): FastAPI, async",
         "SQLAlchemy, a pool of 20 connections, an insert and a commit for each",
-        "one process, uvloop and httptools as ours, no access log, which ours writes.",
+        "request; one process, uvloop and httptools as ours, no access log, which ours",
+        "writes.",
         "It keeps no last position and no outbox.",
     )
     yield from _item(
@@ -142,7 +147,8 @@ def _rest(measured: Measured, lag: OdooLag | None) -> Iterator[str]:
     memory = measured.memory
     yield from _item(
         f"memory over {memory.seconds[-1]:.0f} s and {measured.soak.stored:,} fixes",
-        f"live facts: {memory.mib[-1]:.0f} MiB, {memory.growth_mib:+.1f} MiB between",
+        f"with live facts: {memory.mib[-1]:.0f} MiB at the end,",
+        f"{memory.growth_mib:+.1f} MiB between",
         "the second and the last fifth (`--soak-s` for longer)",
     )
     yield from _item(
@@ -162,8 +168,8 @@ def _vehicle_day(measured: Measured) -> Iterator[str]:
     day = measured.day
     yield from ("## A vehicle's day", "")
     yield from _prose(
+        f"{day.fixes:,} fixes of one vehicle and day out of {day.rows:,}, over HTTP",
         f"until the last byte: {day.median_ms:.1f} ms, one in twenty {day.slow_ms:.1f}",
-        f"ms. until the last byte: {day.median_ms:.1f} ms, one in twenty",
         "ms. PostgreSQL's own plan of the query that the service sent",
         "(`auto_explain`):",
     )
@@ -172,16 +178,14 @@ def _vehicle_day(measured: Measured) -> Iterator[str]:
         "**At 100 million** nothing in this plan grows but the depth of a tree. The",
         "bounds leave the partition of the day, and that of the day before where they",
         "touch it, whatever the number of days: with ten times the days they are as",
-        "as here. With ten times the vehicles a day's index is ten times as large,",
-        "the to read are the same, and each costs at most one page of the table,",
-        "because the to read are the same, and each costs at most one page of the",
+        "large as here. With ten times the vehicles a day's index is ten times as",
+        "large, which is at most one level more: one page more to read, of a thousand.",
+        "The rows to read are the same, and each costs at most one page of the table,",
         "because the fixes of the vehicles come mixed. What grows with the history is",
-        "the every partition that is removed is looked at first, and three years of",
-        "days",
-        'is is a thousand. `make bench ARGS="--history 100000000"` measures it where',
-        'there is is a thousand. `make bench ARGS="--history 100000000"` measures it',
-        "where there is",
-        "room for some 20 GB.",
+        "the catalogue: every partition that is removed is looked at first, and three",
+        'years of days are a thousand. `make bench ARGS="--history 100000000"`',
+        "measures",
+        "it where there is room for some 20 GB.",
     )
 
 
