@@ -22,12 +22,7 @@ from devtools.odoo_server import write_private
 from devtools.odoo_tree import OdooTree, inspect_tree
 
 # The one that the pipelines build and test as well.
-_PINNED = tomllib.loads(
-    Path(__file__)
-    .parent.parent.joinpath("odoo_addons/tms_management/odoo-source.toml")
-    .read_text(encoding="utf-8")
-)
-URL, COMMIT = _PINNED["repository"], _PINNED["commit"]
+PINNED = Path(__file__).parents[1] / "odoo_addons/tms_management/odoo-source.toml"
 URL_VARIABLE, COMMIT_VARIABLE = "TMS_ODOO_SOURCE_URL", "TMS_ODOO_SOURCE_COMMIT"
 # A machine that reaches package registries only must not wait long to learn it.
 ANSWER_TIMEOUT_S = 5.0
@@ -50,8 +45,8 @@ class OfficialOdoo:
 
     folder: Path
     log: Path
-    url: str = URL
-    commit: str = COMMIT
+    url: str
+    commit: str
 
     @classmethod
     def from_environment(cls, folder: Path, log: Path) -> OfficialOdoo:
@@ -59,12 +54,15 @@ class OfficialOdoo:
 
         :raises DevtoolsError: when the commit is no full commit id.
         """
-        commit = os.environ.get(COMMIT_VARIABLE, COMMIT)
+        pinned = tomllib.loads(PINNED.read_text(encoding="utf-8"))
+        commit = os.environ.get(COMMIT_VARIABLE, pinned["commit"])
         if not re.fullmatch(r"[0-9a-f]{40}", commit):
             raise DevtoolsError(
                 f"{COMMIT_VARIABLE}={commit} is no commit id", "give its 40 hex digits"
             )
-        return cls(folder, log, os.environ.get(URL_VARIABLE, URL), commit)
+        return cls(
+            folder, log, os.environ.get(URL_VARIABLE, pinned["repository"]), commit
+        )
 
     @property
     def _record(self) -> Path:

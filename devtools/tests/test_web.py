@@ -27,7 +27,7 @@ def test_refusals_are_told(started: Instance) -> None:
     with pytest.raises(DevtoolsError, match="refused the login 'admin'"):
         wrong.sign_in()
     stranger = GpsAdminClient(started.urls.gps, "guess")
-    with pytest.raises(DevtoolsError, match="wrong admin token"):
+    with pytest.raises(DevtoolsError, match="wrong token"):
         stranger.issue_token("tracker-1")
 
 
