@@ -1,7 +1,8 @@
 """All devices in memory, kept current in every replica by LISTEN/NOTIFY.
 
-Unauthenticated traffic is judged from memory alone, so a flood of wrong tokens never
-reaches the database.
+Unauthenticated traffic is judged from memory, and before a refusal by a second look
+into the database: another replica may have provisioned the device a moment ago. Second
+looks are few a second, so that a flood of wrong tokens hardly reaches the database.
 """
 
 import asyncio
@@ -15,9 +16,11 @@ from gps_ingestion_service.devices import repository
 from gps_ingestion_service.devices.repository import Device
 from gps_ingestion_service.errors import NotReady
 from gps_ingestion_service.observability.metrics import Metrics
+from gps_ingestion_service.rate_limit import RateLimit
 
 _KEEPALIVE_S = 15.0
 _RECONNECT_S = 1.0
+_SECOND_LOOKS_PER_S = 20.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -33,6 +36,7 @@ class DeviceRegistry:
         self._by_vehicle: dict[str, dict[str, Device]] = {}
         # One read-and-apply at a time: two could otherwise apply in the wrong order.
         self._lock = asyncio.Lock()
+        self._second_looks = RateLimit(_SECOND_LOOKS_PER_S, int(_SECOND_LOOKS_PER_S))
         self.loaded = False
 
     def require_loaded(self) -> None:
@@ -80,6 +84,24 @@ class DeviceRegistry:
                 if known is not None:
                     self._forget(known)
             self._apply(found)
+
+    async def look_again(self, device_id: str = "", token: str = "") -> None:
+        """Read what the database has of a device, by its id or its token, before a
+        sender is refused. Does nothing past the limit, or while the database is away:
+        memory then decides alone.
+        """
+        if self._second_looks.take():
+            return
+        try:
+            async with self._lock, self._database.query() as connection:
+                found = await repository.find(connection, [device_id])
+                if token:
+                    known = auth.digest(token)
+                    found += await repository.find_by_token(connection, known)
+                self._apply(found)
+        except Exception as error:
+            if not is_outage(error):
+                raise
 
     async def look_up(
         self, device_ids: Iterable[str], vehicle_identifiers: Iterable[str]

@@ -72,6 +72,14 @@ async def find(connection: Executor, device_ids: Sequence[str]) -> list[Device]:
     return [_device(record) for record in records]
 
 
+async def find_by_token(connection: Executor, token_hash: bytes) -> list[Device]:
+    """The device whose token has this hash, if there is one."""
+    records = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM device " "WHERE token_hash = $1", token_hash
+    )
+    return [_device(record) for record in records]
+
+
 async def find_by_vehicle(
     connection: Executor, vehicle_identifiers: Sequence[str]
 ) -> list[Device]:

@@ -86,11 +86,11 @@ async def receive_positions(request: Request, state: StateDep) -> Response:
     most = state.settings.max_body_bytes
     claim = claim_of(request.headers, time.time())
     if claim is None:
-        sender = native_sender(state, request)
+        sender = await native_sender(state, request)
         message = await read_message(request, most)
     else:
         message = await read_message(request, most)
-        sender = signed_sender(state, claim, message.body)
+        sender = await signed_sender(state, claim, message.body)
     received = Received(message, formats.HTTP_FORMATS["native"], datetime.now(UTC))
     decoded = await _decode(request, state, received, sender)
     return answer(await _take(state, received, decoded, sender))
@@ -108,7 +108,7 @@ async def receive_from_device(request: Request, state: StateDep) -> Response:
         require_right_token_if_any(state, request)
         return _receipt(wire_format, [])
     try:
-        sender = sender_of(state, request, wire_format, decoded)
+        sender = await sender_of(state, request, wire_format, decoded)
     except UnknownSender as error:
         if not decoded.rows and wire_format.receipt is not None:
             # There is nothing to store, and the app would send it for ever.

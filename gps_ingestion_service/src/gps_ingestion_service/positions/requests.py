@@ -50,7 +50,7 @@ async def read_message(request: Request, max_body_bytes: int) -> Message:
     )
 
 
-def native_sender(state: State, request: Request) -> Sender:
+async def native_sender(state: State, request: Request) -> Sender:
     """The gateway or device behind the bearer token of a native request.
 
     Raises:
@@ -63,11 +63,14 @@ def native_sender(state: State, request: Request) -> Sender:
     state.registry.require_loaded()
     device = state.registry.device_of_token(token)
     if device is None:
+        await state.registry.look_again(token=token)
+        device = state.registry.device_of_token(token)
+    if device is None:
         raise Unauthorised("no device and no gateway has this token")
     return _device_sender(state, device)
 
 
-def signed_sender(state: State, claim: Claim, body: bytes) -> DeviceSender:
+async def signed_sender(state: State, claim: Claim, body: bytes) -> DeviceSender:
     """The device that signed the body.
 
     Raises:
@@ -76,10 +79,16 @@ def signed_sender(state: State, claim: Claim, body: bytes) -> DeviceSender:
     """
     state.registry.require_loaded()
     claimed = state.registry.device(claim.device_id)
-    return _device_sender(state, state.signing.verify(claim, claimed, body))
+    try:
+        device = state.signing.verify(claim, claimed, body)
+    except Unauthorised:
+        await state.registry.look_again(claim.device_id)
+        claimed = state.registry.device(claim.device_id)
+        device = state.signing.verify(claim, claimed, body)
+    return _device_sender(state, device)
 
 
-def sender_of(
+async def sender_of(
     state: State, request: Request, wire_format: HttpFormat, decoded: Decoded
 ) -> Sender:
     """Who sent a message, once the token is checked.
@@ -89,12 +98,15 @@ def sender_of(
             token, 403 for a disabled device, 429 for one that sends too often.
     """
     if decoded.device_id is None:
-        return native_sender(state, request)
+        return await native_sender(state, request)
     state.registry.require_loaded()
     token = _token(request)
     if state.credentials.is_ingest(token):
         return state.ingestion.gateway()
     device = state.registry.device(decoded.device_id)
+    if device is None or not auth.matches(token, device.token_hash):
+        await state.registry.look_again(decoded.device_id)
+        device = state.registry.device(decoded.device_id)
     if device is None:
         raise UnknownSender(wire_format.unknown_device_status)
     if not auth.matches(token, device.token_hash):
