@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import structlog
 
 # Names whose value is never logged, whoever passes it.
@@ -22,8 +24,24 @@ def redact(
     return event
 
 
+class _NamedLogger(structlog.WriteLogger):
+    """Writes lines to standard error, and has the name that its lines say."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(sys.stderr)
+        self.name = name
+
+
+def _as_json(event: object, default: Callable[[Any], Any]) -> str:
+    return msgspec.json.encode(event, enc_hook=default).decode()
+
+
 def configure(level: str) -> None:
-    """Send the logs of the service and of its libraries through one formatter."""
+    """Send the logs of the service and of its libraries out in one form.
+
+    The service's own do not go through the standard library: a line a request is a
+    tenth of what a request with one fix costs.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -31,10 +49,14 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         redact,
     ]
+    as_line: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(_as_json),
+    ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *as_line],
+        logger_factory=_NamedLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -43,8 +65,7 @@ def configure(level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                *as_line,
             ],
         )
     )
