@@ -99,7 +99,7 @@ async def test_slow_senders_do_not_hold_a_stop(url: str, tmp_path: Path) -> None
         assert await stop_among_slow_senders(service) == 0
     finally:
         service.end()
-    assert '"event": "stopped"' in service.log.read_text()
+    assert '"event":"stopped"' in service.log.read_text()
 
 
 async def stop_among_slow_senders(service: ServiceProcess) -> int:

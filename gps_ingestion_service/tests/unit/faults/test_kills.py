@@ -103,7 +103,7 @@ async def test_sigterm_answers_all_that_was_taken(
         await load.goes_on(scale.fixes, scale.calm_s)
         assert await process.terminate() == 0
         load.stopped = True
-    assert '"event": "stopped"' in process.log.read_text()
+    assert '"event":"stopped"' in process.log.read_text()
     await settle(load)
     # A sender whose answer was cut off would have stored more than it knows of; UDP
     # promises no answer.
