@@ -10,7 +10,7 @@ import pytest
 from delivery.platform import link as module
 from delivery.platform.errors import PlatformError
 from delivery.platform.layout import Network
-from delivery.platform.link import Link, overlaps
+from delivery.platform.link import Link, is_mount, overlaps
 
 from .doubles import Recorder
 
@@ -103,3 +103,32 @@ def test_removing_twice_is_no_error(link: Link, recorder: Recorder) -> None:
     recorder.commands.clear()
     link.remove()
     assert recorder.commands == []
+
+
+def test_a_mount_is_told_from_a_folder(tmp_path: Path) -> None:
+    assert is_mount(Path("/proc"))
+    assert not is_mount(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("before", "others", "unmounted"),
+    [(False, False, True), (True, False, False), (False, True, False)],
+)
+def test_the_folder_of_namespaces_is_a_mount_after_only_if_it_was_one_or_is_used(
+    link: Link,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bool,
+    others: bool,
+    unmounted: bool,
+) -> None:
+    folder = link.marker.parents[1] / "netns"
+    folder.mkdir()
+    link.path = folder / "tms-node"
+    monkeypatch.setattr(module, "is_mount", lambda path: before)
+    link.make()
+    if others:
+        (folder / "another").touch()
+    monkeypatch.setattr(module, "is_mount", lambda path: True)
+    link.remove()
+    assert (f"umount {folder}" in recorder.lines) is unmounted

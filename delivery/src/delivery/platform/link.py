@@ -11,8 +11,11 @@ from typing import Any
 from delivery.platform.commands import run
 from delivery.platform.errors import PlatformError
 from delivery.platform.layout import Network
+from delivery.platform.snapshot import parse_mounts
 
 PURPOSE = "joining the cluster's network to the host"
+# What the marker says where the folder of namespaces was no mount before ours.
+_MOUNTED_BY_US = "the folder of namespaces became a mount with this one\n"
 
 
 def overlaps(routes: Iterable[Mapping[str, Any]], network: Network) -> list[str]:
@@ -30,6 +33,15 @@ def overlaps(routes: Iterable[Mapping[str, Any]], network: Network) -> list[str]
         if taken.version == 4 and any(taken.overlaps(own) for own in ours):
             found.append(f"{route['dst']} on {route.get('dev', 'no device')}")
     return found
+
+
+def is_mount(folder: Path) -> bool:
+    """Tell whether something is mounted there, on the same file system too.
+
+    `Path.is_mount` compares devices, and does not see a folder bound to itself.
+    """
+    mountinfo = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    return any(entry.startswith(f"{folder} (") for entry in parse_mounts(mountinfo))
 
 
 class Link:
@@ -84,7 +96,9 @@ class Link:
         host, node = network.host_interface, network.node_interface
         prefix = network.link.prefixlen
         self.marker.parent.mkdir(parents=True, exist_ok=True)
-        self.marker.touch()
+        # `ip netns add` makes a mount of the folder, which `delete` leaves behind.
+        mounted = is_mount(self.path.parent)
+        self.marker.write_text("" if mounted else _MOUNTED_BY_US, encoding="utf-8")
         self._host("netns", "add", network.namespace)
         pair = ["type", "veth", "peer", "name", node, "netns", network.namespace]
         self._host("link", "add", host, *pair)
@@ -110,7 +124,14 @@ class Link:
             self._host("link", "delete", self.network.host_interface)
         if self.exists():
             self._host("netns", "delete", self.network.namespace)
+        self._unmount()
         self.marker.unlink()
+
+    def _unmount(self) -> None:
+        folder = self.path.parent
+        ours = self.marker.read_text(encoding="utf-8") == _MOUNTED_BY_US
+        if ours and is_mount(folder) and not any(folder.iterdir()):
+            run(["umount", str(folder)], purpose=PURPOSE)
 
     def _host(self, *words: str) -> str:
         return run(["ip", *words], purpose=PURPOSE)
