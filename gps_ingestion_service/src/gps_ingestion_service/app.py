@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from gps_ingestion_service import __version__
+from gps_ingestion_service.archive import Archive
 from gps_ingestion_service.auth import Credentials
 from gps_ingestion_service.clocks.endpoints import router as clocks_router
 from gps_ingestion_service.clocks.service import Recorrection
@@ -189,9 +190,12 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
             worker = fact_worker(state)
             tasks.append(asyncio.create_task(supervise("facts", worker.run)))
         if settings.retention_days is not None:
-            folder = Path(settings.export_dir) if settings.export_dir else None
             retention = Retention(
-                state.database, state.metrics, settings.retention_days, folder
+                state.database,
+                state.metrics,
+                settings.retention_days,
+                Path(settings.export_dir) if settings.export_dir else None,
+                Archive(settings.export_url) if settings.export_url else None,
             )
             tasks.append(asyncio.create_task(supervise("retention", retention.run)))
         if settings.odoo_url and settings.odoo_hmac_secret is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from gps_ingestion_service.archive import Archive
 from gps_ingestion_service.database import Connection, Database, is_outage
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.partitions import (
@@ -39,15 +40,22 @@ log = structlog.stdlib.get_logger(__name__)
 
 class Retention:
     """Drops whole days. With ``folder``, each is a gzipped CSV in it before; where that
-    file cannot be written, the day stays."""
+    file cannot be written, the day stays. With ``archive``, the file goes there, and
+    the day stays until it is there."""
 
     def __init__(
-        self, database: Database, metrics: Metrics, days: int, folder: Path | None
+        self,
+        database: Database,
+        metrics: Metrics,
+        days: int,
+        folder: Path | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._days = days
         self._folder = folder
+        self._archive = archive
 
     async def run(self) -> None:
         """Check every hour; after a failure, sooner. Runs until cancelled."""
@@ -80,12 +88,26 @@ class Retention:
                 rows = None
                 if self._folder is not None:
                     rows = await _export(connection, day, self._folder)
+                    await self._move_to_archive(_file_of(day, self._folder))
                 dropped = await _drop(connection, day, rows)
                 outcome = "dropped" if dropped else "changed"
                 self._metrics.retention.labels(outcome).inc()
                 log.info("day_exported_and_dropped", day=str(day), outcome=outcome)
         finally:
             connection.terminate()
+
+    async def _move_to_archive(self, file: Path) -> None:
+        if self._archive is None:
+            return
+        try:
+            await self._archive.keep(file)
+        finally:
+            # Also after a failure: the next attempt exports the day as it is then.
+            file.unlink(missing_ok=True)
+
+
+def _file_of(day: date, folder: Path) -> Path:
+    return folder / f"{partition_name(day)}.csv.gz"
 
 
 async def _export(connection: Connection, day: date, folder: Path) -> int:
@@ -94,7 +116,7 @@ async def _export(connection: Connection, day: date, folder: Path) -> int:
     Raises:
         OSError: the file cannot be written.
     """
-    target = folder / f"{partition_name(day)}.csv.gz"
+    target = _file_of(day, folder)
     draft = target.with_suffix(".part")
     with draft.open("wb") as file:
         with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:

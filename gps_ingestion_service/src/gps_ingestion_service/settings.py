@@ -187,6 +187,11 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
     export_dir: str = Field(
         "", description="folder that a day is exported to before it is dropped"
     )
+    export_url: str = Field(
+        "",
+        pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?)?$",
+        description="bucket and prefix that the export is put to, s3://BUCKET/PREFIX",
+    )
     live_max_clients: int = Field(
         200, ge=0, description="most open connections of the live feed"
     )
@@ -282,6 +287,11 @@ class Settings(DatabaseSettings, AdminSettings, FactSettings):
     @model_validator(mode="after")
     def _export_is_possible(self) -> "Settings":
         folder = self.export_dir
+        if self.export_url and not folder:
+            raise ValueError(
+                "GPS_EXPORT_URL needs GPS_EXPORT_DIR, the folder in which a day is "
+                "written on its way there"
+            )
         if folder and self.retention_days is None:
             raise ValueError("GPS_EXPORT_DIR is of use with GPS_RETENTION_DAYS only")
         if folder and not os.access(folder, os.W_OK | os.X_OK):

@@ -3,13 +3,16 @@
 import asyncio
 import csv
 import gzip
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 from pydantic import ValidationError
+from support.archive import URL, content, make_bucket, serving_s3, versions
 from support.service import (
     GATEWAY,
     Service,
@@ -20,6 +23,7 @@ from support.service import (
 )
 
 from gps_ingestion_service import retention as module
+from gps_ingestion_service.archive import Archive
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.partition_keeper import PartitionKeeper
 from gps_ingestion_service.partitions import (
@@ -28,6 +32,9 @@ from gps_ingestion_service.partitions import (
     partitioned_days,
 )
 from gps_ingestion_service.retention import Retention
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 DAY_S = 86_400
 TODAY = datetime.now(UTC).date()
@@ -39,8 +46,18 @@ def at(second: int, **values: float) -> dict[str, object]:
     return row(timestamp=(NOON + timedelta(seconds=second)).isoformat(), **values)
 
 
-def retention(service: Service, folder: Path | None) -> Retention:
-    return Retention(service.state.database, service.state.metrics, 30, folder)
+def retention(
+    service: Service, folder: Path | None, archive: Archive | None = None
+) -> Retention:
+    state = service.state
+    return Retention(state.database, state.metrics, 30, folder, archive)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+    """S3 without a bucket."""
+    with serving_s3(monkeypatch) as client:
+        yield client
 
 
 @pytest.fixture
@@ -153,6 +170,47 @@ async def test_fixes_are_taken_while_a_day_waits_for_somebody_who_reads(
     assert OLD not in await partitioned_days(db)
 
 
+async def test_a_day_is_in_the_archive_before_it_is_dropped(
+    aged: Service, db: Connection, tmp_path: Path, s3: "S3Client"
+) -> None:
+    make_bucket(s3)
+    await retention(aged, tmp_path, Archive(URL)).enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
+    (key,) = versions(s3)
+    assert key.startswith(f"gps/{partition_name(OLD)}.")
+    rows = csv.DictReader(io.StringIO(gzip.decompress(content(s3, key)).decode()))
+    assert sorted(item["latitude"] for item in rows) == ["1", "2"]
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_day_that_the_archive_refuses_stays_until_it_takes_it(
+    aged: Service, db: Connection, tmp_path: Path, s3: "S3Client"
+) -> None:
+    dropping = retention(aged, tmp_path, Archive(URL))
+    again_s = await dropping.enforce(TODAY)
+    assert again_s < 3600
+    assert await db.fetchval("SELECT count(*) FROM fix") == 3
+    assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
+    assert not list(tmp_path.iterdir())
+    make_bucket(s3)
+    await dropping.enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
+
+
+async def test_a_day_that_was_archived_and_not_dropped_is_archived_once(
+    aged: Service, db: Connection, tmp_path: Path, s3: "S3Client"
+) -> None:
+    make_bucket(s3)
+    async with db.transaction():
+        await db.fetch("SELECT FROM ONLY fix")
+        await retention(aged, tmp_path, Archive(URL)).enforce(TODAY)
+        assert OLD in await partitioned_days(db)
+        assert len(versions(s3)) == 1
+    await retention(aged, tmp_path, Archive(URL)).enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
+    assert len(versions(s3)) == 1
+
+
 async def test_another_replica_does_not_do_it_a_second_time(
     aged: Service, db: Connection
 ) -> None:
@@ -169,6 +227,9 @@ async def test_another_replica_does_not_do_it_a_second_time(
         ({"retention_days": 30, "max_age_days": 366}, "GPS_RETENTION_DAYS"),
         ({"export_dir": "."}, "GPS_RETENTION_DAYS"),
         ({"retention_days": 400, "export_dir": "/nowhere"}, "GPS_EXPORT_DIR"),
+        ({"retention_days": 400, "export_url": "s3://archive"}, "GPS_EXPORT_DIR"),
+        ({"export_dir": ".", "export_url": "s3://archive"}, "GPS_RETENTION_DAYS"),
+        ({"retention_days": 400, "export_url": "https://archive"}, "export_url"),
     ],
 )
 def test_settings_that_would_lose_fixes_are_refused(
@@ -179,12 +240,20 @@ def test_settings_that_would_lose_fixes_are_refused(
 
 
 async def test_the_service_enforces_it_while_it_runs(
-    aged: Service, db: Connection, url: str
+    aged: Service, db: Connection, url: str, tmp_path: Path, s3: "S3Client"
 ) -> None:
-    settings = settings_for(url, retention_days=30, max_age_days=20)
+    make_bucket(s3)
+    settings = settings_for(
+        url,
+        retention_days=30,
+        max_age_days=20,
+        export_dir=str(tmp_path),
+        export_url=URL,
+    )
     async with in_process(settings):
 
         async def dropped() -> bool:
             return OLD not in await partitioned_days(db)
 
         await eventually(dropped, "the day is dropped")
+        assert len(versions(s3)) == 1

@@ -1,0 +1,133 @@
+"""Files that go to S3, and what is certain of them afterwards."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto.s3 import models
+from moto.s3.exceptions import InvalidPart
+from support.archive import BUCKET, URL, content, make_bucket, serving_s3, versions
+from support.postgres import free_port
+
+from gps_ingestion_service.archive import Archive, ArchiveError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+    """S3 with the archive's bucket."""
+    with serving_s3(monkeypatch) as client:
+        make_bucket(client)
+        yield client
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The export of a small day."""
+    path = tmp_path / "fix_20261123.csv.gz"
+    path.write_bytes(b"positions")
+    return path
+
+
+def key_of(file: Path) -> str:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return f"gps/fix_20261123.{digest[:16]}.csv.gz"
+
+
+async def test_a_file_is_an_object_that_is_named_after_its_content(
+    s3: "S3Client", file: Path
+) -> None:
+    await Archive(URL).keep(file)
+    assert versions(s3) == [key_of(file)]
+    assert content(s3, key_of(file)) == b"positions"
+
+
+async def test_a_large_file_goes_in_parts(s3: "S3Client", file: Path) -> None:
+    file.write_bytes(os.urandom(33 * 1024 * 1024))
+    await Archive(URL).keep(file)
+    assert content(s3, key_of(file)) == file.read_bytes()
+    assert s3.head_object(Bucket=BUCKET, Key=key_of(file))["ETag"].endswith('-3"')
+
+
+@pytest.mark.parametrize("url", [f"s3://{BUCKET}", f"s3://{BUCKET}/"])
+async def test_a_bucket_without_a_prefix_will_do(
+    s3: "S3Client", file: Path, url: str
+) -> None:
+    await Archive(url).keep(file)
+    assert versions(s3) == [key_of(file).removeprefix("gps/")]
+
+
+async def test_what_is_there_is_not_put_again(s3: "S3Client", file: Path) -> None:
+    await Archive(URL).keep(file)
+    await Archive(URL).keep(file)
+    assert versions(s3) == [key_of(file)]
+
+
+async def test_a_day_that_differs_from_the_one_that_is_there_goes_beside_it(
+    s3: "S3Client", file: Path
+) -> None:
+    await Archive(URL).keep(file)
+    first = key_of(file)
+    file.write_bytes(b"a position that came late")
+    await Archive(URL).keep(file)
+    assert content(s3, first) == b"positions"
+    assert content(s3, key_of(file)) == b"a position that came late"
+
+
+async def test_something_else_under_its_key_is_put_right(
+    s3: "S3Client", file: Path
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=key_of(file), Body=b"qositions")
+    await Archive(URL).keep(file)
+    assert content(s3, key_of(file)) == b"positions"
+
+
+async def test_an_object_that_is_not_what_was_put_is_an_error(
+    s3: "S3Client", file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = models.FakeMultipart.complete
+
+    def shortened(self: Any, *arguments: Any) -> Any:
+        value, *others = complete(self, *arguments)
+        return value[:-1], *others
+
+    monkeypatch.setattr(models.FakeMultipart, "complete", shortened)
+    with pytest.raises(ArchiveError, match="another than was put"):
+        await Archive(URL).keep(file)
+
+
+async def test_a_failed_upload_leaves_nothing(
+    s3: "S3Client", file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise InvalidPart
+
+    monkeypatch.setattr(models.S3Backend, "upload_part", refused)
+    with pytest.raises(ArchiveError, match="InvalidPart"):
+        await Archive(URL).keep(file)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
+    assert versions(s3) == []
+
+
+async def test_an_archive_that_nothing_answers_for_is_an_error(
+    s3: "S3Client", file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(ArchiveError, match=f"s3://{BUCKET}: .*onnect"):
+        await Archive(URL).keep(file)
+
+
+async def test_a_pod_without_credentials_is_told_so(
+    s3: "S3Client", file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "missing"))
+    with pytest.raises(ArchiveError, match="credentials"):
+        await Archive(URL).keep(file)
