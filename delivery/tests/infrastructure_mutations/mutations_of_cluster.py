@@ -146,6 +146,20 @@ CLUSTER = (
         "${var.archive_arn}/*",
         "the_archive_is_written_by_one_account_and_emptied_by_none failed",
     ),
+    tested(
+        "days that are dropped and go nowhere",
+        "modules/bindings/archive.tf",
+        "GPS_EXPORT_URL   =",
+        "GPS_EXPORT_TO    =",
+        "days_are_dropped_after_they_are_in_the_archive failed",
+    ),
+    tested(
+        "a setting that no pod reads",
+        "modules/bindings/archive.tf",
+        '"gps-ingestion-service-archive"',
+        '"gps-archive"',
+        "days_are_dropped_after_they_are_in_the_archive failed",
+    ),
     Mutation(
         "a pod that does everything with objects",
         "modules/bindings/archive.tf",

@@ -56,7 +56,7 @@ def copy(tmp_path: Path) -> Code:
     shutil.copytree(CODE.root, tmp_path / "terraform", ignore=ignored)
     shutil.copytree(ROOT / "monitoring", tmp_path / "monitoring")
     for component in COMPONENTS:
-        kube = Path(component) / "kube/cloud"
+        kube = Path(component) / "kube"
         shutil.copytree(ROOT / kube, tmp_path / kube)
     (tmp_path / ".github").mkdir()
     shutil.copy(ROOT / ".github/approvers.json", tmp_path / ".github")

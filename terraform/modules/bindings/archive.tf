@@ -5,6 +5,26 @@ locals {
   archive_prefix = "gps"
 }
 
+# The overlays cannot say it: the bucket's name holds the account. A cluster that is not made here has no such bucket;
+# there the Deployment goes without, and drops nothing. Pods read it when they start.
+resource "kubernetes_config_map_v1" "archive" {
+  metadata {
+    name      = "gps-ingestion-service-archive"
+    namespace = kubernetes_namespace_v1.this.metadata[0].name
+  }
+
+  data = {
+    GPS_RETENTION_DAYS = "90"
+    # A fix must not be taken that would be dropped at once.
+    GPS_MAX_AGE_DAYS = "90"
+    GPS_EXPORT_DIR   = "/exports"
+    GPS_EXPORT_URL   = "s3://${trimprefix(var.archive_arn, "arn:aws:s3:::")}/${local.archive_prefix}"
+  }
+
+  # No pod may archive before the role is bound: it would only fail.
+  depends_on = [module.archive_role]
+}
+
 module "archive_role" {
   source = "../workload_role"
 

@@ -133,6 +133,28 @@ run "the_archive_is_written_by_one_account_and_emptied_by_none" {
   }
 }
 
+run "days_are_dropped_after_they_are_in_the_archive" {
+  command = plan
+
+  assert {
+    condition = kubernetes_config_map_v1.archive.data == tomap({
+      GPS_RETENTION_DAYS = "90"
+      GPS_MAX_AGE_DAYS   = "90"
+      GPS_EXPORT_DIR     = "/exports"
+      GPS_EXPORT_URL     = "s3://tms-test-archive/gps"
+    })
+    error_message = "Positions are kept for 90 days, and go to the prefix that the role may write."
+  }
+
+  assert {
+    condition = alltrue([
+      for named in ["name: ${kubernetes_config_map_v1.archive.metadata[0].name}", "mountPath: ${kubernetes_config_map_v1.archive.data.GPS_EXPORT_DIR}"] :
+      strcontains(file("../../../gps_ingestion_service/kube/base/deployment.yaml"), named)
+    ])
+    error_message = "The Deployment reads the ConfigMap, and has the folder that it names."
+  }
+}
+
 run "a_rollout_waits_for_the_balancers" {
   command = plan
 
