@@ -160,6 +160,7 @@ async def test_a_jump_is_flagged_within_a_moment_and_seen_wherever_fixes_are(
     migrated_url: str, db: Connection
 ) -> None:
     async with in_process(settings_for(migrated_url, facts=True)) as service:
+        await service.state.registry.load()
         await service.provision("one")
         places = [(30, 18.5), (20, 28.5), (10, 18.501)]
         rows = [row(age, device_id="one", latitude=north) for age, north in places]

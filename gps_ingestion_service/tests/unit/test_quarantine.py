@@ -257,6 +257,7 @@ async def small(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
     """A service that keeps 4 KiB of each sender and 8 KiB of all."""
     bounds = {"quarantine_device_bytes": 4096, "quarantine_max_bytes": 8192}
     async with in_process(settings_for(migrated_url, **bounds)) as running:
+        await running.state.registry.load()
         yield running
 
 

@@ -248,6 +248,7 @@ async def with_facts(migrated_url: str, db: Connection) -> AsyncIterator[Service
     """A service whose facts the test evaluates."""
     settings = settings_for(migrated_url, facts=True, facts_interval_s=60)
     async with in_process(settings) as running:
+        await running.state.registry.load()
         yield running
 
 

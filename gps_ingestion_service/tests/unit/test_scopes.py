@@ -23,6 +23,7 @@ async def scoped(migrated_url: str, db: Connection) -> AsyncIterator[Service]:
         migrated_url, read_token="may-read", provision_token="may-provision"
     )
     async with in_process(settings) as running:
+        await running.state.registry.load()
         yield running
 
 
