@@ -44,10 +44,9 @@ class _Upload(TypedDict):
 
 @dataclass(frozen=True)
 class _Digests:
-    """A file's length in bytes, its SHA-256, and those of its parts as S3 writes it."""
+    """A file's length in bytes, and the SHA-256 of its parts as S3 writes them."""
 
     size: int
-    whole: str
     parts: list[str]
     of_parts: str
 
@@ -66,8 +65,8 @@ class Archive:
     async def keep(self, file: Path) -> None:
         """Put a file, unless it is there already, and have S3 confirm it.
 
-        Its key holds the beginning of its SHA-256: what is put later under the same
-        name, because it differs, is another object beside it.
+        Its key is its name, which tells it from every other file: what is there under
+        that name and differs gets this as a later version.
 
         Raises:
             ArchiveError: it is not certain that S3 has the file as it is.
@@ -80,8 +79,7 @@ class Archive:
 
     async def _keep(self, client: "S3Client", file: Path) -> None:
         digests = await asyncio.to_thread(_digests, file)
-        stem, suffix = file.name.split(".", 1)
-        key = f"{self._prefix}{stem}.{digests.whole[:16]}.{suffix}"
+        key = f"{self._prefix}{file.name}"
         if await asyncio.to_thread(self._has, client, key, digests):
             log.info("day_is_in_the_archive", key=key)
             return
@@ -153,14 +151,12 @@ def _connect() -> "S3Client":
 
 
 def _digests(file: Path) -> _Digests:
-    whole, parts, size = hashlib.sha256(), [], 0
+    parts, size = [], 0
     for part in _parts(file):
-        whole.update(part)
         size += len(part)
         parts.append(hashlib.sha256(part).digest())
     return _Digests(
         size,
-        whole.hexdigest(),
         [_text(part) for part in parts],
         _text(hashlib.sha256(b"".join(parts)).digest()),
     )

@@ -2,10 +2,13 @@
 
 import asyncio
 import gzip
+import hashlib
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
+import msgspec
 import structlog
 
 from gps_ingestion_service.archive import Archive
@@ -22,6 +25,11 @@ _CHECK_EVERY_S = 3600.0
 _RETRY_AFTER_S = 300.0
 # A day of a large fleet takes minutes to write.
 _EXPORT_TIMEOUT_S = 3600.0
+# It reads a whole day, while nobody writes to that one. asyncpg's limit is there for a
+# server that hangs.
+_COMPARE = "SET LOCAL statement_timeout = '60s'"
+_COMPARE_TIMEOUT_S = 65.0
+# What is of no device any more came while that was deleted, and goes with its day.
 _EXPORT = """
 SELECT device.device_id, coalesce(kept.vehicle_identifier, device.vehicle_identifier)
        AS vehicle_identifier, kept.fix_time, kept.received_at, kept.latitude,
@@ -34,8 +42,25 @@ SELECT device.device_id, coalesce(kept.vehicle_identifier, device.vehicle_identi
 FROM {table} AS kept JOIN device ON device.id = kept.device
 ORDER BY kept.device, kept.fix_time
 """
+# A row that was added or changed since was written by a transaction that had not ended
+# then, or by a later one. The number of one that is frozen for long may have turned.
+_IS_AS_EXPORTED = """
+SELECT count(*) = $1 AND NOT coalesce(
+    bool_or(age(kept.xmin) BETWEEN 0 AND age($2::text::xid)), false
+)
+FROM {table} AS kept JOIN device ON device.id = kept.device
+"""
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """The file of a day, its rows, and the oldest transaction, as PostgreSQL numbers
+    them, that had not ended when they were read."""
+
+    file: Path
+    rows: int
+    horizon: str
 
 
 class Retention:
@@ -85,11 +110,14 @@ class Retention:
                 return
             days = await partitioned_days(connection)
             for day in sorted(day for day in days if day < first_kept):
-                rows = None
+                exported = None
                 if self._folder is not None:
-                    rows = await _export(connection, day, self._folder)
-                    await self._move_to_archive(_file_of(day, self._folder))
-                dropped = await _drop(connection, day, rows)
+                    exported = await _export(connection, day, self._folder)
+                    await self._move_to_archive(exported.file)
+                dropped = await _drop(connection, day, exported)
+                if exported is not None and not dropped:
+                    # The next attempt exports the day as it is then.
+                    exported.file.unlink(missing_ok=True)
                 outcome = "dropped" if dropped else "changed"
                 self._metrics.retention.labels(outcome).inc()
                 log.info("day_exported_and_dropped", day=str(day), outcome=outcome)
@@ -106,36 +134,50 @@ class Retention:
             file.unlink(missing_ok=True)
 
 
-def _file_of(day: date, folder: Path) -> Path:
-    return folder / f"{partition_name(day)}.csv.gz"
+async def _export(connection: Connection, day: date, folder: Path) -> Exported:
+    """Write a day to ``fix_20261123.0123456789abcdef.csv.gz``, whole or not at all.
 
-
-async def _export(connection: Connection, day: date, folder: Path) -> int:
-    """Write a day to ``fix_20261123.csv.gz``, whole or not at all; how many rows.
+    The digits begin the file's SHA-256: the same rows are the same file, and those of a
+    day that came back are another one beside it.
 
     Raises:
         OSError: the file cannot be written.
     """
-    target = _file_of(day, folder)
-    draft = target.with_suffix(".part")
-    with draft.open("wb") as file:
-        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
+    name = partition_name(day)
+    for abandoned in folder.glob(f"{name}.*.part"):
+        abandoned.unlink(missing_ok=True)
+    # Of its own: one that lost its session, and the lock with it, may still write.
+    draft = folder / f"{name}.{uuid4().hex}.part"
+    with draft.open("xb") as file:
+        with gzip.GzipFile(f"{name}.csv", "wb", fileobj=file, mtime=0) as packed:
 
             async def write(chunk: bytes) -> None:
                 await asyncio.to_thread(packed.write, chunk)
 
-            status: str = await connection.copy_from_query(
-                _EXPORT.format(table=partition_name(day)),
-                output=write,
-                format="csv",
-                header=True,
-                timeout=_EXPORT_TIMEOUT_S,
-            )
+            async with connection.transaction(
+                isolation="repeatable_read", readonly=True
+            ):
+                horizon = await connection.fetchval(
+                    "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
+                )
+                status: str = await connection.copy_from_query(
+                    _EXPORT.format(table=name),
+                    output=write,
+                    format="csv",
+                    header=True,
+                    timeout=_EXPORT_TIMEOUT_S,
+                )
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
-    draft.replace(target)
+    digest = await asyncio.to_thread(_digest, draft)
+    target = draft.replace(folder / f"{name}.{digest[:16]}.csv.gz")
     _sync_folder(folder)
-    return int(status.removeprefix("COPY "))
+    return Exported(target, int(status.removeprefix("COPY ")), horizon)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -147,16 +189,22 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-async def _drop(connection: Connection, day: date, exported: int | None) -> bool:
-    """Drop a day; False where a fix came to it after it was exported."""
+async def _drop(connection: Connection, day: date, exported: Exported | None) -> bool:
+    """Drop a day; False where it may not be any more what was exported."""
     name = partition_name(day)
     async with connection.transaction():
         await connection.execute(SHORT_LOCKS)
         if exported is not None:
             await connection.execute(f"LOCK TABLE {name} IN SHARE MODE")
-            rows = await connection.fetchval(f"SELECT count(*) FROM {name}")
-            if rows != exported:
+            await connection.execute(_COMPARE)
+            if not await connection.fetchval(
+                _IS_AS_EXPORTED.format(table=name),
+                exported.rows,
+                exported.horizon,
+                timeout=_COMPARE_TIMEOUT_S,
+            ):
                 return False
+            await connection.execute(SHORT_LOCKS)
         await connection.execute(f"ALTER TABLE fix DETACH PARTITION {name}")
         await connection.execute(f"DROP TABLE {name}")
     return True

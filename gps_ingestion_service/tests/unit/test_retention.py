@@ -3,11 +3,13 @@
 import asyncio
 import csv
 import gzip
+import hashlib
 import io
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -51,6 +53,11 @@ def retention(
 ) -> Retention:
     state = service.state
     return Retention(state.database, state.metrics, 30, folder, archive)
+
+
+def rows_of(exported: Path) -> list[dict[str, str]]:
+    with gzip.open(exported, "rt", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture
@@ -97,9 +104,9 @@ async def test_a_day_is_exported_before_it_is_dropped(
     await retention(aged, tmp_path).enforce(TODAY)
     assert OLD not in await partitioned_days(db)
     (exported,) = tmp_path.iterdir()
-    assert exported.name == f"{partition_name(OLD)}.csv.gz"
-    with gzip.open(exported, "rt", newline="") as file:
-        rows = list(csv.DictReader(file))
+    digest = hashlib.sha256(exported.read_bytes()).hexdigest()
+    assert exported.name == f"{partition_name(OLD)}.{digest[:16]}.csv.gz"
+    rows = rows_of(exported)
     assert sorted(item["latitude"] for item in rows) == ["1", "2"]
     assert {item["device_id"] for item in rows} == {"one"}
     assert {item["vehicle_identifier"] for item in rows} == {"MH12AB1234"}
@@ -115,21 +122,95 @@ async def test_a_day_that_cannot_be_exported_stays(
     assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
 
 
-async def test_a_fix_that_comes_during_the_export_keeps_its_day(
-    aged: Service, db: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO fix SELECT device, fix_time + interval '1 h', received_at, "
+        "latitude, longitude FROM fix WHERE fix_time < $1 LIMIT 1",
+        # As many rows as before: a clock that was put right, an alarm that was added.
+        "UPDATE fix SET fix_time = fix_time + interval '1 h' WHERE fix_time < $1",
+        'UPDATE fix SET attributes = \'{"alarm": "sos"}\' WHERE fix_time < $1',
+    ],
+)
+async def test_a_day_that_changes_while_it_is_exported_stays_until_the_next_time(
+    aged: Service,
+    db: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
 ) -> None:
     export = module._export
 
-    async def export_and_receive(connection: Connection, day: date, to: Path) -> int:
-        rows = await export(connection, day, to)
-        late = {**at(3), "device_id": "one"}
-        assert (await aged.post([late], GATEWAY)).json()["accepted"] == 1
-        return rows
+    async def export_and_change(connection: Connection, day: date, to: Path) -> Any:
+        exported = await export(connection, day, to)
+        assert await db.execute(change, NOON + timedelta(days=1)) not in (
+            "UPDATE 0",
+            "INSERT 0 0",
+        )
+        return exported
 
-    monkeypatch.setattr(module, "_export", export_and_receive)
-    await retention(aged, tmp_path).enforce(TODAY)
-    assert await db.fetchval(f"SELECT count(*) FROM {partition_name(OLD)}") == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_export", export_and_change)
+        await retention(aged, tmp_path).enforce(TODAY)
+    assert OLD in await partitioned_days(db)
     assert 'gps_retention_days_total{outcome="changed"} 1.0' in await aged.metrics()
+    kept = await db.fetchval(f"SELECT count(*) FROM {partition_name(OLD)}")
+    await retention(aged, tmp_path).enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
+    (exported,) = tmp_path.iterdir()
+    assert len(rows_of(exported)) == kept
+
+
+async def test_a_day_that_comes_back_is_exported_beside_what_was_of_it(
+    aged: Service, db: Connection, tmp_path: Path
+) -> None:
+    await retention(aged, tmp_path).enforce(TODAY)
+    async with db.transaction():
+        await make_partition(db, OLD)
+    await aged.post([{**at(3, latitude=3), "device_id": "one"}], GATEWAY)
+    await retention(aged, tmp_path).enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
+    rows = [item for file in tmp_path.iterdir() for item in rows_of(file)]
+    assert sorted(item["latitude"] for item in rows) == ["1", "2", "3"]
+
+
+async def test_a_fix_whose_device_is_deleted_keeps_no_day(
+    aged: Service, db: Connection, tmp_path: Path
+) -> None:
+    await db.execute(
+        "INSERT INTO fix (device, fix_time, received_at, latitude, longitude) "
+        "VALUES (-1, $1, $1, 0, 0)",
+        NOON,
+    )
+    await retention(aged, tmp_path).enforce(TODAY)
+    assert OLD not in await partitioned_days(db)
+    (exported,) = tmp_path.iterdir()
+    assert {item["device_id"] for item in rows_of(exported)} == {"one"}
+
+
+async def test_one_that_lost_its_session_writes_into_no_file_of_its_successor(
+    aged: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, writes, go_on = gzip.GzipFile.write, threading.Event(), threading.Event()
+
+    def hang(packed: gzip.GzipFile, data: bytes) -> int:
+        monkeypatch.setattr(gzip.GzipFile, "write", write)
+        writes.set()
+        go_on.wait()
+        return write(packed, data)
+
+    monkeypatch.setattr(gzip.GzipFile, "write", hang)
+    lost, successor = [await aged.state.database.connect() for _ in range(2)]
+    exporting = asyncio.create_task(module._export(lost, OLD, tmp_path))
+    await asyncio.to_thread(writes.wait)
+    exported = await module._export(successor, OLD, tmp_path)
+    go_on.set()
+    with pytest.raises(FileNotFoundError):
+        await exporting
+    assert list(tmp_path.iterdir()) == [exported.file]
+    assert len(rows_of(exported.file)) == exported.rows == 2
+    for connection in (lost, successor):
+        await connection.close()
 
 
 async def test_old_fixes_that_got_their_day_late_go_as_well(
