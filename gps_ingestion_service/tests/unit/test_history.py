@@ -1,7 +1,9 @@
 """Tracks, exports and days."""
 
+import asyncio
 import csv
 import io
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import cos, hypot, radians
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from support.service import ADMIN, GATEWAY, Service, row
 
 from gps_ingestion_service.database import Connection
+from gps_ingestion_service.history import endpoints
 from gps_ingestion_service.history.simplify import simplify
 
 DAY = datetime.now(UTC).date() - timedelta(days=10)
@@ -108,6 +111,41 @@ def away_m(
 
 def test_a_track_over_the_date_line_is_short() -> None:
     assert simplify([(0, 179.99), (0, 180.0), (0, -179.99)], 5) == [0, 2]
+
+
+def test_a_zigzag_that_loses_one_place_at_a_time_takes_no_longer_than_a_track() -> None:
+    looks = 0
+
+    class Counted(list[tuple[float, float]]):
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().__getitem__(index)
+
+    size = 1500
+    places = Counted(
+        (18.5 + index % 2 * 1e-4 * (1 - index / size), 73.8 + index * 1e-6)
+        for index in range(size)
+    )
+    assert simplify(places, 0) == list(range(size))
+    # Each look takes two coordinates of a place.
+    assert looks < 2 * 150 * size
+
+
+async def test_fixes_are_taken_while_a_track_is_simplified(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    def simplify_late(places: Sequence[tuple[float, float]], _: float) -> list[int]:
+        posting = service.post([{**at(NOON), "device_id": "one"}], GATEWAY)
+        asyncio.run_coroutine_threadsafe(posting, loop).result(timeout=60)
+        return [0, len(places) - 1]
+
+    monkeypatch.setattr(endpoints, "simplify", simplify_late)
+    await store(service, *drive(NOON - timedelta(hours=1), 3))
+    track = (await get(service, "track", **WHOLE)).json()
+    assert len(track["points"]) == 2
 
 
 async def test_geojson_has_a_point_for_every_fix(service: Service) -> None:

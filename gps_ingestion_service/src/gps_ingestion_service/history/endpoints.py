@@ -1,5 +1,7 @@
 """Routes of tracks and days."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -14,6 +16,7 @@ from gps_ingestion_service.errors import ServiceError
 from gps_ingestion_service.history import exports, repository
 from gps_ingestion_service.history.schemas import DayList, DayView, Track, TrackPoint
 from gps_ingestion_service.history.simplify import simplify
+from gps_ingestion_service.positions.repository import StoredPosition
 from gps_ingestion_service.state import StateDep, require_read
 
 # A fix a second for a day: what one answer may hold in memory.
@@ -64,6 +67,11 @@ async def read_track(
             "too_many_fixes",
             f"more than {MOST_FIXES} fixes lie between from and to; ask for less time",
         )
+    # Beside the event loop: nobody's fixes shall wait for a map.
+    return await asyncio.to_thread(_track, positions, tolerance_m)
+
+
+def _track(positions: Sequence[StoredPosition], tolerance_m: float) -> Track:
     located = [
         item.fix
         for item in positions

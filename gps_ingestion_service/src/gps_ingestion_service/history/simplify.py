@@ -1,10 +1,15 @@
 """Fewer points for the same track."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import cos, hypot, radians
 
 # Metres of one degree of latitude, on the mean radius of the earth.
 _DEGREE_M = 111_195.0
+# A day on the road takes some fifty looks at each place. Where they are used up,
+# stretches are cut in the middle too: a zigzag that was made for it, which loses one
+# place at a time, would take as many looks as there are places.
+_LOOKS = 100
 
 Place = tuple[float, float]
 
@@ -16,18 +21,21 @@ def simplify(places: Sequence[Place], tolerance_m: float) -> list[int]:
     stays, if it is farther than the tolerance, and parts the stretch in two. Places are
     latitude and longitude in degrees; distances are those on a plane that touches the
     earth where the stretch begins, so a stretch may not be as long as a continent.
-    First and last stay always.
+    First and last stay always. It takes seconds of computing for a day of fixes.
     """
     if len(places) < 3:
         return list(range(len(places)))
     kept = {0, len(places) - 1}
     stretches = [(0, len(places) - 1)]
+    looks = _LOOKS * len(places)
     while stretches:
         first, last = stretches.pop()
+        looks -= last - first
         farthest, distance_m = _farthest(places, first, last)
         if distance_m > tolerance_m:
-            kept.add(farthest)
-            stretches += [(first, farthest), (farthest, last)]
+            cuts = {farthest} if looks > 0 else {farthest, (first + last) // 2}
+            kept |= cuts
+            stretches += pairwise(sorted({first, last} | cuts))
     return sorted(kept)
 
 
