@@ -80,7 +80,7 @@ def connect_arguments(settings: DatabaseSettings) -> dict[str, Any]:
     """
     timeout_s = settings.statement_timeout_s
     return {
-        "dsn": settings.database_url.get_secret_value(),
+        "dsn": settings.dsn,
         "timeout": settings.connect_timeout_s,
         # The server's limit comes first; this one is for a server that hangs.
         "command_timeout": timeout_s + 5,

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +38,11 @@ class DatabaseSettings(BaseSettings):
     model_config = _CONFIG
 
     database_url: SecretStr = Field(description="PostgreSQL URL of the service")
+    database_host: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9.-]*$",
+        description="host to connect to in the place of the URL's",
+    )
     statement_timeout_s: float = Field(
         10.0, gt=0, le=300, description="longest a statement may run, seconds"
     )
@@ -51,6 +57,17 @@ class DatabaseSettings(BaseSettings):
         if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://")
         return value
+
+    @property
+    def dsn(self) -> str:
+        """The URL that is connected to; holds the password."""
+        url = urlsplit(self.database_url.get_secret_value())
+        if not self.database_host:
+            return url.geturl()
+        user, at, address = url.netloc.rpartition("@")
+        _, colon, port = address.partition(":")
+        place = f"{user}{at}{self.database_host}{colon}{port}"
+        return urlunsplit(url._replace(netloc=place))
 
 
 class FactSettings(BaseSettings):

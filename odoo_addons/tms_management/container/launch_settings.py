@@ -42,6 +42,7 @@ class Settings:
     db_name: str
     db_user: str
     db_password: str
+    db_sslmode: str
     admin_password: str
     revision: str
     report_url: str
@@ -62,6 +63,8 @@ class Settings:
             db_name=_required(environment, "ODOO_DB_NAME"),
             db_user=_required(environment, "ODOO_DB_USER"),
             db_password=_secret(environment, "ODOO_DB_PASSWORD_FILE"),
+            # libpq's own variable, which all but Odoo ask; its default as well.
+            db_sslmode=environment.get("PGSSLMODE", "prefer"),
             admin_password=_secret(environment, "ODOO_ADMIN_PASSWORD_FILE"),
             revision=_required(environment, "TMS_REVISION"),
             report_url=environment.get("ODOO_REPORT_URL", ""),

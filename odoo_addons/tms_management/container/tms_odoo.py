@@ -70,6 +70,7 @@ def configuration(settings: Settings, role: str) -> str:
         "db_port": settings.db_port,
         "db_user": settings.db_user,
         "db_password": settings.db_password,
+        "db_sslmode": settings.db_sslmode,
         "db_name": settings.db_name,
         "dbfilter": f"^{settings.db_name}$",
         "list_db": False,

@@ -52,6 +52,12 @@ class TestConfiguration(ContainerCase):
         self.assertEqual(first["dbfilter"], "^odoo$")
         self.assertNotEqual(first["admin_passwd"], second["admin_passwd"])
 
+    def test_the_database_is_verified_where_the_environment_says_so(self):
+        self.assertEqual(self.options("web")["db_sslmode"], "prefer")
+        self.environment["PGSSLMODE"] = "verify-full"
+        self.settings = launch_settings.Settings.read(self.environment)
+        self.assertEqual(self.options("web")["db_sslmode"], "verify-full")
+
     def test_addons_are_looked_for_where_they_are(self):
         path = self.options("web")["addons_path"]
         self.assertEqual(path, f"{self.home}/odoo/addons,{self.folder}/addons")

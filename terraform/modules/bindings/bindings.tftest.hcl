@@ -14,6 +14,7 @@ variables {
   cluster_name       = "tms-test"
   region             = "ap-south-1"
   database_addresses = { odoo = "odoo.rds.example", gps = "gps.rds.example" }
+  database_ca        = "-----BEGIN CERTIFICATE-----"
   odoo_volume        = "fs-1::fsap-1"
   archive_arn        = "arn:aws:s3:::tms-test-archive"
   deployer_group     = "tms-deployers"
@@ -60,6 +61,31 @@ run "the_overlays_find_what_they_name" {
   assert {
     condition     = module.store.objects[0].metadata.name == "aws-secrets-manager" && module.store.objects[0].kind == "ClusterSecretStore"
     error_message = "The ExternalSecrets name this store."
+  }
+}
+
+run "pods_verify_the_databases_by_their_own_names" {
+  command = plan
+
+  assert {
+    condition = { for name, map in kubernetes_config_map_v1.database : map.metadata[0].name => map.data } == {
+      tms-odoo-database = tomap({
+        ODOO_DB_HOST  = "odoo.rds.example"
+        PGSSLMODE     = "verify-full"
+        PGSSLROOTCERT = "/run/database-ca/ca.pem"
+      })
+      gps-ingestion-service-database = tomap({
+        GPS_DATABASE_HOST = "gps.rds.example"
+        PGSSLMODE         = "verify-full"
+        PGSSLROOTCERT     = "/run/database-ca/ca.pem"
+      })
+    }
+    error_message = "Pods connect to the address that the certificate names, and verify it."
+  }
+
+  assert {
+    condition     = kubernetes_config_map_v1.database_ca.metadata[0].name == "database-ca" && kubernetes_config_map_v1.database_ca.data == tomap({ "ca.pem" = var.database_ca })
+    error_message = "The manifests mount these certificates."
   }
 }
 

@@ -1,10 +1,6 @@
 # What a cluster binds by name for the overlays, which are the same on every cluster: the namespace, Services that
 # stand for the databases, the claim of Odoo's files, and the store that Secrets are made from.
 
-locals {
-  services = { odoo-db = var.database_addresses.odoo, gps-db = var.database_addresses.gps }
-}
-
 resource "kubernetes_namespace_v1" "this" {
   metadata {
     name = var.namespace
@@ -15,20 +11,6 @@ resource "kubernetes_namespace_v1" "this" {
       # A new pod is ready once the balancer has it: until then the old ones stay.
       "elbv2.k8s.aws/pod-readiness-gate-inject" = "enabled"
     }
-  }
-}
-
-resource "kubernetes_service_v1" "database" {
-  for_each = local.services
-
-  metadata {
-    name      = each.key
-    namespace = kubernetes_namespace_v1.this.metadata[0].name
-  }
-
-  spec {
-    type          = "ExternalName"
-    external_name = each.value
   }
 }
 

@@ -18,6 +18,11 @@ variable "database_addresses" {
   type        = object({ odoo = string, gps = string })
 }
 
+variable "database_ca" {
+  description = "Certificates of the authorities that sign the databases' own, PEM."
+  type        = string
+}
+
 variable "odoo_volume" {
   description = "Odoo's files as the EFS CSI driver names them."
   type        = string

@@ -13,6 +13,7 @@ variables {
   cluster_name       = "tms-test"
   region             = "ap-south-1"
   database_addresses = { odoo = "odoo.rds.example", gps = "gps.rds.example" }
+  database_ca        = "-----BEGIN CERTIFICATE-----"
   passwords_arn      = "arn:aws:secretsmanager:ap-south-1:123456789012:secret:tms/test/database-abcdef"
   kms_key_arn        = "arn:aws:kms:ap-south-1:123456789012:key/test"
   role_path          = "/tms/test/"
@@ -37,13 +38,22 @@ run "each_role_is_made_in_its_database_over_tls" {
     condition = {
       for component, job in kubernetes_job_v1.this : component => {
         for env in job.spec[0].template[0].spec[0].container[0].env : env.name => env.value
-        if contains(["PGHOST", "PGSSLMODE", "ROLE"], env.name)
+        if contains(["PGHOST", "PGSSLMODE", "PGSSLROOTCERT", "ROLE"], env.name)
       }
       } == {
-      odoo = { PGHOST = "odoo.rds.example", PGSSLMODE = "require", ROLE = "odoo" }
-      gps  = { PGHOST = "gps.rds.example", PGSSLMODE = "require", ROLE = "gps" }
+      odoo = { PGHOST = "odoo.rds.example", PGSSLMODE = "verify-full", PGSSLROOTCERT = "/ca/ca.pem", ROLE = "odoo" }
+      gps  = { PGHOST = "gps.rds.example", PGSSLMODE = "verify-full", PGSSLROOTCERT = "/ca/ca.pem", ROLE = "gps" }
     }
-    error_message = "A component's role is made in its own database."
+    error_message = "A component's role is made in its own database, which is verified."
+  }
+
+  assert {
+    condition = alltrue([
+      for job in kubernetes_job_v1.this : contains([
+        for mount in job.spec[0].template[0].spec[0].container[0].volume_mount : mount.mount_path
+      ], "/ca")
+    ]) && kubernetes_config_map_v1.ca.data == tomap({ "ca.pem" = var.database_ca })
+    error_message = "The certificates are where psql looks for them."
   }
 }
 
@@ -84,7 +94,7 @@ run "another_round_reads_the_passwords_anew" {
   assert {
     condition = alltrue([
       for component, job in kubernetes_job_v1.this :
-      job.spec[0].template[0].spec[0].volume[1].secret[0].secret_name == "${component}-2" &&
+      one([for volume in job.spec[0].template[0].spec[0].volume : volume.secret[0].secret_name if length(volume.secret) > 0]) == "${component}-2" &&
       endswith(job.metadata[0].name, "-2") &&
       contains([for object in module.secrets.objects : object.metadata.name], "${component}-2")
     ])

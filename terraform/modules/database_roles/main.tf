@@ -105,6 +105,15 @@ resource "kubernetes_config_map_v1" "script" {
   immutable = true
 }
 
+resource "kubernetes_config_map_v1" "ca" {
+  metadata {
+    name      = "database-ca"
+    namespace = kubernetes_namespace_v1.this.metadata[0].name
+  }
+
+  data = { "ca.pem" = var.database_ca }
+}
+
 resource "kubernetes_job_v1" "this" {
   #checkov:skip=CKV_K8S_43:PostgreSQL's own image; its digest changes with every security fix of that version
   for_each = local.components
@@ -169,7 +178,12 @@ resource "kubernetes_job_v1" "this" {
 
           env {
             name  = "PGSSLMODE"
-            value = "require"
+            value = "verify-full"
+          }
+
+          env {
+            name  = "PGSSLROOTCERT"
+            value = "/ca/ca.pem"
           }
 
           security_context {
@@ -193,6 +207,12 @@ resource "kubernetes_job_v1" "this" {
           }
 
           volume_mount {
+            name       = "ca"
+            mount_path = "/ca"
+            read_only  = true
+          }
+
+          volume_mount {
             name       = "secrets"
             mount_path = "/secrets"
             read_only  = true
@@ -204,6 +224,14 @@ resource "kubernetes_job_v1" "this" {
 
           config_map {
             name = kubernetes_config_map_v1.script.metadata[0].name
+          }
+        }
+
+        volume {
+          name = "ca"
+
+          config_map {
+            name = kubernetes_config_map_v1.ca.metadata[0].name
           }
         }
 

@@ -13,6 +13,11 @@ variable "database_addresses" {
   type        = object({ odoo = string, gps = string })
 }
 
+variable "database_ca" {
+  description = "Certificates of the authorities that sign the databases' own, PEM."
+  type        = string
+}
+
 variable "administrator_arns" {
   description = "Secrets with the administrators' names and passwords, by component."
   type        = object({ odoo = string, gps = string })

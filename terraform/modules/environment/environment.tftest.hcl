@@ -6,6 +6,14 @@ mock_provider "aws" {
 mock_provider "kubernetes" {}
 mock_provider "helm" {}
 
+mock_provider "http" {
+  override_during = plan
+
+  mock_data "http" {
+    defaults = { status_code = 200, response_body = "-----BEGIN CERTIFICATE-----" }
+  }
+}
+
 variables {
   environment        = "production"
   domain             = "tms.example"
@@ -38,4 +46,16 @@ run "a_domain_that_the_manifests_do_not_name_is_refused" {
   }
 
   expect_failures = [aws_acm_certificate.this]
+}
+
+run "what_is_no_certificate_is_not_trusted" {
+  command = plan
+
+  override_data {
+    target          = data.http.database_ca
+    override_during = plan
+    values          = { status_code = 403, response_body = "<Error>" }
+  }
+
+  expect_failures = [data.http.database_ca]
 }

@@ -152,6 +152,7 @@ module "bindings" {
   cluster_name             = local.name
   region                   = local.region
   database_addresses       = { for component, database in module.database : component => database.address }
+  database_ca              = data.http.database_ca.response_body
   odoo_volume              = module.storage.odoo_volume
   secret_arns              = module.secrets.arns
   archive_arn              = module.storage.archive_arn
@@ -170,6 +171,7 @@ module "database_roles" {
   cluster_name             = local.name
   region                   = local.region
   database_addresses       = { for component, database in module.database : component => database.address }
+  database_ca              = data.http.database_ca.response_body
   administrator_arns       = { for component, database in module.database : component => database.administrator_secret_arn }
   passwords_arn            = module.secrets.arns.database
   round                    = var.password_round

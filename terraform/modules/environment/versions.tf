@@ -12,6 +12,11 @@ terraform {
       version = "3.1.1"
     }
 
+    http = {
+      source  = "hashicorp/http"
+      version = "3.5.0"
+    }
+
     kubernetes = {
       source  = "hashicorp/kubernetes"
       version = "2.38.0"

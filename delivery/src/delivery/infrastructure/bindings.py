@@ -42,9 +42,9 @@ class TypeName:
 
     @property
     def folder(self) -> str:
-        """Its folder in the bindings."""
-        short = self.name.partition("_")[2].replace("_", "-")
-        return f"data-{self.provider}-{short}" if self.data else short
+        """Its folder in the bindings; a type may be named as its provider alone."""
+        name = self.name.replace("_", "-")
+        return f"data-{name}" if self.data else name.partition("-")[2]
 
 
 #: Types that Terraform brings itself.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from delivery.manifests.databases import database_is_verified
 from delivery.manifests.deployed import Deployed, containers_of, pod_spec, selects
 from delivery.manifests.ports import admitted, services_lead_somewhere
 from delivery.pipeline.digest import ZERO
@@ -257,6 +258,7 @@ RULES: dict[str, Judge] = {
     "service-ports": services_lead_somewhere,
     "network-policy": admitted,
     "migration-deadlines": migrations_fit,
+    "verified-database": database_is_verified,
 }
 
 

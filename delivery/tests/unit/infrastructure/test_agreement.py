@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from delivery.infrastructure.cli import TERRAFORM_VERSION
+from delivery.manifests.databases import CA_FOLDER, CA_MAP
 from delivery.platform.aws import REPOSITORIES
 from delivery.secret_entries import ENVIRONMENTS, new_secrets
 
@@ -69,12 +70,13 @@ def test_an_external_secret_reads_an_entry_and_names_the_store(
 
 
 def test_the_cluster_binds_the_names_of_the_overlays() -> None:
-    bindings = code("modules/bindings/main.tf")
+    bindings = code("modules/bindings/main.tf") + code("modules/bindings/databases.tf")
     text = manifests("staging")
     config = (ROOT / MANIFESTS[1] / "base/config.env").read_text()
     assert "ODOO_DB_HOST=odoo-db" in config and "odoo-db =" in bindings
     assert "@gps-db:" in new_secrets("staging")["tms/staging/gps"]["gps_database_url"]
     assert "gps-db =" in bindings
+    assert f'"{CA_MAP}"' in bindings and f'"{CA_FOLDER}/ca.pem"' in bindings
     (claim,) = set(re.findall(r"claimName: (\S+)", text))
     assert f'"{claim}"' in bindings
     (user,) = set(re.findall(r"runAsUser: (\d+)", text))

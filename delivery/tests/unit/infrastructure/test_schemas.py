@@ -50,6 +50,20 @@ def test_the_type_of_a_module_is_known() -> None:
     assert Module(BUCKET).type_name == "cloud_bucket"
 
 
+@pytest.mark.parametrize(
+    ("type_", "folder"),
+    [
+        (TypeName("cloud_big_bucket"), "big-bucket"),
+        (TypeName("cloud_region", data=True), "data-cloud-region"),
+        (TypeName("http", data=True), "data-http"),
+    ],
+)
+def test_a_type_has_its_folder_also_where_it_is_named_as_its_provider(
+    type_: TypeName, folder: str
+) -> None:
+    assert type_.folder == folder
+
+
 def test_the_source_is_found_in_the_compiled_module() -> None:
     assert source_of([compiled(BUCKET)]) == BUCKET
 

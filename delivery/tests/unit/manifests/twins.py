@@ -119,6 +119,20 @@ def _admitted(deployed: Deployed) -> list[Object]:
     return ports
 
 
+def _volume(deployed: Deployed, name: str) -> Object:
+    volumes: list[Object] = _job(deployed)["volumes"]
+    return next(volume for volume in volumes if volume["name"] == name)
+
+
+def _without_authorities(deployed: Deployed) -> None:
+    mounts = _pod(deployed)["initContainers"][0]["volumeMounts"]
+    mounts[:] = [mount for mount in mounts if mount["name"] != "database-ca"]
+
+
+def _where_database_is(change: Callable[[list[Object]], object]) -> Spoil:
+    return lambda deployed: change(_job(deployed)["containers"][0]["envFrom"])
+
+
 DIGEST = "sha256:" + "a1" * 32
 ZERO = "sha256:" + "0" * 64
 
@@ -330,5 +344,26 @@ TWINS: tuple[tuple[str, str, Spoil], ...] = (
         "migration-deadlines",
         "pods do not wait",
         lambda d: _pod(d).pop("initContainers"),
+    ),
+    ("verified-database", "a container without certificates", _without_authorities),
+    (
+        "verified-database",
+        "certificates of somebody else",
+        lambda d: _volume(d, "database-ca")["configMap"].update(name="kube-root-ca"),
+    ),
+    (
+        "verified-database",
+        "no pod starts where there are no certificates",
+        lambda d: _volume(d, "database-ca")["configMap"].pop("optional"),
+    ),
+    (
+        "verified-database",
+        "an address that is not read",
+        _where_database_is(lambda sources: sources.pop()),
+    ),
+    (
+        "verified-database",
+        "an address that git's own takes the place of",
+        _where_database_is(lambda sources: sources.reverse()),
     ),
 )

@@ -6,6 +6,14 @@ mock_provider "aws" {
 mock_provider "kubernetes" {}
 mock_provider "helm" {}
 
+mock_provider "http" {
+  override_during = plan
+
+  mock_data "http" {
+    defaults = { status_code = 200, response_body = "-----BEGIN CERTIFICATE-----" }
+  }
+}
+
 variables {
   region       = "ap-south-1"
   domain       = "tms.example"
