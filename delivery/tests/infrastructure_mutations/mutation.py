@@ -11,6 +11,7 @@ ACTIONS = "actions"
 SCHEMA = "schema"
 ORDER = "order"
 TESTS = "tests"
+OBJECTS = "objects"
 CHECKOV = "checkov"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .mutation import ACTIONS, SCHEMA, Mutation, tested
+from .mutation import ACTIONS, OBJECTS, SCHEMA, Mutation, tested
 
 _ALERTS = "modules/watch/alerts.tf"
 _CHARTS = "modules/addons/main.tf"
@@ -159,6 +159,24 @@ CLUSTER = (
         '"gps-ingestion-service-archive"',
         '"gps-archive"',
         "days_are_dropped_after_they_are_in_the_archive failed",
+    ),
+    Mutation(
+        "a store that forgets whom it serves",
+        "modules/bindings/secrets.tf",
+        "conditions = [{ namespaces = [var.namespace] }]",
+        "condition = [{ namespaces = [var.namespace] }]",
+        OBJECTS,
+        "'condition' was unexpected",
+        "modules/bindings",
+    ),
+    Mutation(
+        "a secret of a property that its operator does not know",
+        "modules/database_roles/main.tf",
+        "key = var.passwords_arn, property = component",
+        "key = var.passwords_arn, propery = component",
+        OBJECTS,
+        "'propery' was unexpected",
+        "modules/database_roles",
     ),
     Mutation(
         "a pod that does everything with objects",

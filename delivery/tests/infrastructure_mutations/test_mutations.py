@@ -18,6 +18,7 @@ from delivery.infrastructure import check
 from delivery.infrastructure.bindings import read_schemas
 from delivery.infrastructure.check import Code
 from delivery.infrastructure.cli import TERRAFORM_VERSION
+from delivery.infrastructure.custom_objects import check_objects
 from delivery.infrastructure.policies import check_actions
 from delivery.infrastructure.schema import ProviderSchema
 from delivery.infrastructure.stub import serve
@@ -87,6 +88,8 @@ def found(
     assert not wrong, "a schema catches it before any test can"
     if mutation.caught_by == kinds.ORDER:
         return list(check.check_order(terraform, code, folder))
+    if mutation.caught_by == kinds.OBJECTS:
+        return list(check_objects(terraform, code, folder))
     return list(check.run_tests(terraform, code, folder).problems)
 
 

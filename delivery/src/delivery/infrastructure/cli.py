@@ -13,6 +13,7 @@ from pathlib import Path
 from delivery.infrastructure import check
 from delivery.infrastructure.bindings import read_schemas
 from delivery.infrastructure.check import Code
+from delivery.infrastructure.custom_objects import check_objects
 from delivery.infrastructure.policies import check_actions
 from delivery.infrastructure.stub import serve
 from delivery.infrastructure.terraform import Terraform
@@ -103,7 +104,11 @@ def _judge(terraform: Terraform, code: Code, folder: Path) -> check.TestRun:
     wrong = wrong or list(check.check_order(terraform, code, folder))
     if wrong:
         return check.TestRun(0, tuple(wrong))
-    return check.run_tests(terraform, code, folder)
+    tests = check.run_tests(terraform, code, folder)
+    if tests.problems:
+        return tests
+    objects = tuple(check_objects(terraform, code, folder))
+    return check.TestRun(tests.passed, objects)
 
 
 def _told(about: str, problems: Iterable[str]) -> list[str]:

@@ -35,7 +35,49 @@ def _one_of(*values: str) -> Schema:
     return {"enum": list(values)}
 
 
+def _given(name: str) -> Schema:
+    return {"required": [name]}
+
+
 _SELECTOR = _fields("matchLabels", matchLabels={**_TEXTS, "minProperties": 1})
+_IN_THE_NAME_OF = _fields("name", name=_TEXT, namespace=_TEXT)
+_STORE = _fields(
+    "provider",
+    conditions=_some(_fields("namespaces", namespaces=_some(_TEXT))),
+    provider=_fields(
+        "aws",
+        aws=_fields(
+            "service region auth",
+            service=_one_of("SecretsManager"),
+            region=_TEXT,
+            auth=_fields(
+                "jwt",
+                jwt=_fields("serviceAccountRef", serviceAccountRef=_IN_THE_NAME_OF),
+            ),
+        ),
+    ),
+)
+_EXTERNAL_SECRET = _fields(
+    "secretStoreRef target",
+    refreshInterval=_DURATION,
+    secretStoreRef=_fields(
+        "name kind", name=_TEXT, kind=_one_of("SecretStore", "ClusterSecretStore")
+    ),
+    target=_fields(
+        "name",
+        name=_TEXT,
+        creationPolicy=_one_of("Owner", "Orphan", "Merge", "None"),
+        deletionPolicy=_one_of("Delete", "Merge", "Retain"),
+    ),
+    data=_some(
+        _fields(
+            "secretKey remoteRef",
+            secretKey=_TEXT,
+            remoteRef=_fields("key", key=_TEXT, property=_TEXT),
+        )
+    ),
+    dataFrom=_some(_fields("extract", extract=_fields("key", key=_TEXT))),
+)
 _RULE: Schema = {
     "if": {"required": ["record"]},
     "then": _fields("record expr", record=_TEXT, expr=_TEXT, labels=_TEXTS),
@@ -52,20 +94,13 @@ _RULE: Schema = {
 
 #: The `spec` of each kind.
 SPECS: dict[tuple[str, str], Schema] = {
-    ("external-secrets.io/v1", "ExternalSecret"): _fields(
-        "secretStoreRef target dataFrom",
-        refreshInterval=_DURATION,
-        secretStoreRef=_fields(
-            "name kind", name=_TEXT, kind=_one_of("SecretStore", "ClusterSecretStore")
-        ),
-        target=_fields(
-            "name",
-            name=_TEXT,
-            creationPolicy=_one_of("Owner", "Orphan", "Merge", "None"),
-            deletionPolicy=_one_of("Delete", "Merge", "Retain"),
-        ),
-        dataFrom=_some(_fields("extract", extract=_fields("key", key=_TEXT))),
-    ),
+    ("external-secrets.io/v1", "ClusterSecretStore"): _STORE,
+    # Conditions are a cluster-wide store's: which namespaces may use it.
+    ("external-secrets.io/v1", "SecretStore"): {**_STORE, "not": _given("conditions")},
+    ("external-secrets.io/v1", "ExternalSecret"): {
+        **_EXTERNAL_SECRET,
+        "anyOf": [_given("data"), _given("dataFrom")],
+    },
     ("monitoring.coreos.com/v1", "PodMonitor"): _fields(
         "selector podMetricsEndpoints",
         jobLabel=_TEXT,

@@ -7,11 +7,23 @@ from collections.abc import Iterator
 import kubernetes_validate
 from jsonschema import Draft202012Validator
 
-from delivery.manifests.custom_schemas import SPECS
+from delivery.manifests.custom_schemas import SPECS, Schema
 from delivery.pipeline.render import KubernetesObject, name_of
 
 #: The minor version of the clusters on EKS.
 KUBERNETES_VERSION = "1.35"
+_NAMES = {"type": "object", "additionalProperties": {"type": "string"}}
+_METADATA: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "minLength": 1},
+        "namespace": {"type": "string", "minLength": 1},
+        "labels": _NAMES,
+        "annotations": _NAMES,
+    },
+}
 
 
 def schema_problems(item: KubernetesObject) -> Iterator[str]:
@@ -19,8 +31,8 @@ def schema_problems(item: KubernetesObject) -> Iterator[str]:
     about = f"{item['kind']} {name_of(item)}"
     spec = SPECS.get((item["apiVersion"], item["kind"]))
     if spec is not None:
-        for problem in Draft202012Validator(spec).iter_errors(item.get("spec", {})):
-            place = ".".join(["spec", *map(str, problem.absolute_path)])
+        for problem in Draft202012Validator(_whole(spec)).iter_errors(item):
+            place = ".".join(map(str, problem.absolute_path)) or "its top level"
             yield f"{about}: {place}: {problem.message}"
         return
     try:
@@ -30,3 +42,14 @@ def schema_problems(item: KubernetesObject) -> Iterator[str]:
         yield f"{about}: {place}: {error.message}"
     except kubernetes_validate.SchemaNotFoundError:
         yield f"{about}: Kubernetes {KUBERNETES_VERSION} has no {item['apiVersion']}"
+
+
+def _whole(spec: Schema) -> Schema:
+    """An object with this `spec`; of its metadata a name is asked."""
+    parts = {"apiVersion": {}, "kind": {}, "metadata": _METADATA, "spec": spec}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(parts),
+        "properties": parts,
+    }

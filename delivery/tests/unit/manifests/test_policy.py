@@ -206,9 +206,62 @@ def _rules(item: dict[str, Any]) -> dict[str, Any]:
     return rule
 
 
+def _store(kind: str, **more: object) -> dict[str, Any]:
+    """As Terraform makes it."""
+    account = {"name": "secrets-reader"}
+    auth = {"jwt": {"serviceAccountRef": account}}
+    aws = {"service": "SecretsManager", "region": "ap-south-1", "auth": auth}
+    return {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": kind,
+        "metadata": {"name": "aws-secrets-manager"},
+        "spec": {"provider": {"aws": aws}, **more},
+    }
+
+
+STORES = [
+    _store("SecretStore"),
+    _store("ClusterSecretStore", conditions=[{"namespaces": ["tms-test"]}]),
+]
+
+
 @pytest.mark.parametrize(
     ("kind", "spoil", "says"),
     [
+        (
+            "ClusterSecretStore",
+            lambda item: item["spec"]["conditions"][0].update(namespaces=[]),
+            "spec.conditions.0.namespaces: [] should be non-empty",
+        ),
+        (
+            "ClusterSecretStore",
+            lambda item: item["spec"]["provider"]["aws"].update(
+                service="SecretManager"
+            ),
+            "spec.provider.aws.service: 'SecretManager' is not one of",
+        ),
+        (
+            "SecretStore",
+            lambda item: item["spec"].update(conditions=[{"namespaces": ["a"]}]),
+            "should not be valid under",
+        ),
+        (
+            "SecretStore",
+            lambda item: item["metadata"].update(nmae="x"),
+            "metadata: Additional properties are not allowed ('nmae'",
+        ),
+        (
+            "ExternalSecret",
+            lambda item: item["spec"].pop("dataFrom"),
+            "is not valid under any of the given schemas",
+        ),
+        (
+            "ExternalSecret",
+            lambda item: item["spec"].update(
+                data=[{"secretKey": "a", "remoteRef": {"key": "b", "propery": "c"}}]
+            ),
+            "spec.data.0.remoteRef: Additional properties are not allowed ('propery'",
+        ),
         (
             "ExternalSecret",
             lambda item: item["spec"]["target"].update(creationPolciy="Owner"),
@@ -245,7 +298,8 @@ def test_what_an_operator_would_not_understand_is_refused(
     kind: str, spoil: Any, says: str
 ) -> None:
     watch = check.read_monitoring(ROOT, "production", run)
-    objects = [*watch.objects, *in_git("gps_ingestion_service", "production").objects]
+    gps = in_git("gps_ingestion_service", "production")
+    objects = [*STORES, *watch.objects, *gps.objects]
     item = copy.deepcopy(next(i for i in objects if i["kind"] == kind))
     assert list(schema_problems(item)) == []
     spoil(item)
