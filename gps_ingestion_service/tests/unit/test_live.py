@@ -8,11 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from support.postgres import free_port
 from support.service import (
     ADMIN,
     GATEWAY,
     Service,
     eventually,
+    in_process,
     over_http,
     row,
     settings_for,
@@ -345,3 +347,11 @@ async def test_one_map_too_many_is_503(migrated_url: str, db: Connection) -> Non
         response = await service.client.get("/v1/positions/live", headers=ADMIN)
     assert response.status_code == 503
     assert response.headers["retry-after"]
+
+
+async def test_a_map_is_503_while_the_database_is_away() -> None:
+    nowhere = f"postgresql://gps@127.0.0.1:{free_port()}/gps"
+    async with in_process(settings_for(nowhere)) as service:
+        response = await service.client.get("/v1/positions/live", headers=ADMIN)
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "storage_unavailable"

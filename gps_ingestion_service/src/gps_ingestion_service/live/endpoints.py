@@ -51,12 +51,15 @@ def resume_after(
     return None
 
 
-def require_room(state: StateDep) -> None:
-    """Refuse one map more than the service is willing to feed."""
+async def require_room(state: StateDep) -> None:
+    """Refuse one map more than the service is willing to feed, and any while there is
+    nothing to feed it with: once a stream has begun it is too late to say so."""
     if state.live.is_full:
         raise ServiceError(
             503, "too_many_clients", "too many live connections", retry_after_s=5
         )
+    async with state.database.query() as connection:
+        await connection.execute("SELECT 1")
 
 
 @router.get(
