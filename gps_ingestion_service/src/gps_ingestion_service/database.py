@@ -88,6 +88,12 @@ def connect_arguments(settings: DatabaseSettings) -> dict[str, Any]:
             "application_name": "gps_ingestion_service",
             "statement_timeout": str(int(timeout_s * 1000)),
             "idle_in_transaction_session_timeout": "60000",
+            # A machine that dies says no goodbye. PostgreSQL asks after two hours by
+            # default, and so long nobody else could have a lock that a session holds.
+            "tcp_keepalives_idle": "20",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "50000",
             "synchronous_commit": "on",
             "timezone": "UTC",
         },

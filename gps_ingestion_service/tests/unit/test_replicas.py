@@ -120,3 +120,24 @@ async def test_a_replica_that_lost_its_connection_hears_the_news_again(
         return second.state.registry.device("late") is not None
 
     await eventually(known, "the second replica knows the device")
+
+
+async def test_postgresql_finds_within_a_minute_that_a_replica_is_gone(
+    service: Service,
+) -> None:
+    connection = await service.state.database.connect()
+    idle, interval, count, unanswered_ms = [
+        # What the kernel was told of this very connection.
+        await connection.fetchval(
+            "SELECT setting::integer FROM pg_settings WHERE name = $1", name
+        )
+        for name in (
+            "tcp_keepalives_idle",
+            "tcp_keepalives_interval",
+            "tcp_keepalives_count",
+            "tcp_user_timeout",
+        )
+    ]
+    await connection.close()
+    assert 0 < idle + interval * count <= 60
+    assert 0 < unanswered_ms <= 60_000
