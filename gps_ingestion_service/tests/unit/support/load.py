@@ -5,6 +5,7 @@ A device keeps what is not acknowledged and sends it again, as devices do. With 
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,7 @@ MANGLED_WINDOW = 4
 Batch = Sequence[datetime]
 
 
-class Sender:
+class Sender(ABC):
     """One device. It sends ``size`` fixes at a time, ``step`` apart."""
 
     size = 10
@@ -98,13 +99,13 @@ class Sender:
     async def open(self, stack: AsyncExitStack) -> None:
         """Prepare what is needed as long as the sender runs."""
 
+    @abstractmethod
     async def send(self, batch: Batch) -> bool:
         """Send it once: whether it is acknowledged.
 
         Raises:
             OSError, EOFError, httpx.TransportError: there was no answer.
         """
-        raise NotImplementedError
 
     async def reset(self) -> None:
         """The connection is of no use any more."""
@@ -189,13 +190,13 @@ class TcpSender(Sender):
         """Hang up at the end."""
         stack.push_async_callback(self.reset)
 
+    @abstractmethod
     async def log_in(self, link: Link) -> None:
         """Say who it is.
 
         Raises:
             EOFError: it is not let in.
         """
-        raise NotImplementedError
 
     async def ask(self, data: bytes, count: int, way: str) -> bytes:
         """Send a frame in that way and return the answer, of ``count`` bytes.
