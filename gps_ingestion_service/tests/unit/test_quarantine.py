@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from support.postgres import free_port
@@ -323,6 +324,60 @@ async def test_all_that_was_acknowledged_together_is_bounded_too(
         )
     await small.state.quarantine.expire()
     assert [item["acknowledged"] for item in await kept(small)] == [True, True]
+
+
+async def test_what_is_refused_at_once_is_kept_in_few_transactions(
+    service: Service, db: Connection
+) -> None:
+    before = await db.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+    await asyncio.gather(
+        *(
+            service.state.quarantine.keep([refused(b"x", allowance=f"device-{number}")])
+            for number in range(50)
+        )
+    )
+    assert len(await kept(service)) == 50
+    taken = await db.fetchval(
+        "SELECT count(DISTINCT xmin::text) FROM quarantine "
+        "WHERE age(xmin) <= age($1::text::xid8::xid)",
+        before,
+    )
+    assert taken <= 2
+
+
+async def test_one_that_cannot_be_kept_is_no_other_ones_fault(small: Service) -> None:
+    async def keep(allowance: str, **values: Any) -> Exception | None:
+        item = refused(b"x" * 3000, allowance=allowance, **values)
+        try:
+            await small.state.quarantine.keep([item])
+        except Exception as error:
+            return error
+        return None
+
+    await keep("full", acknowledged=True)
+    before, full, unstorable, after = await asyncio.gather(
+        keep("before"),
+        keep("full", acknowledged=True, protocol="gt06"),
+        keep("unstorable", reason="\x00"),
+        keep("after"),
+    )
+    assert before is after is None
+    assert isinstance(full, QuarantineFull)
+    assert isinstance(unstorable, asyncpg.DataError)
+    names = [item["protocol"] for item in await kept(small)]
+    assert names == ["teltonika"] * 3
+
+
+async def test_who_leaves_while_it_is_kept_holds_up_nobody(service: Service) -> None:
+    quarantine = service.state.quarantine
+    leaving = asyncio.create_task(quarantine.keep([refused(b"left")]))
+    staying = asyncio.create_task(quarantine.keep([refused(b"stays")]))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await staying
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert len(await kept(service)) == 2
 
 
 async def test_what_was_acknowledged_is_kept_as_long_as_fixes_are(

@@ -5,6 +5,9 @@ tracker cannot push out the messages of another. All others share one, and write
 only a few times a second. Within an allowance the oldest goes first, but nothing goes
 that its sender was told to forget: where such messages have taken all the room, the
 next one is refused, so that its sender keeps it.
+
+What is refused while a transaction runs goes into the next one together: trackers whose
+clocks are wrong would otherwise each take a connection for every frame.
 """
 
 import asyncio
@@ -49,6 +52,23 @@ class Bounds:
         self.acknowledged_age = None if fix_days is None else timedelta(days=fix_days)
 
 
+class _Waiting:
+    """The messages of one sender, and the future that it awaits."""
+
+    def __init__(self, items: Sequence[Refused]) -> None:
+        self.items = items
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end(self, error: Exception | None = None) -> None:
+        """Tell who waits, if anybody still does."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+
 class Quarantine:
     """Keeps refused messages."""
 
@@ -64,6 +84,8 @@ class Quarantine:
         self._metrics = metrics
         self._bounds = bounds
         self._anonymous = RateLimit(_ANONYMOUS_PER_S, _ANONYMOUS_BURST)
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
 
     async def keep(self, items: Sequence[Refused]) -> None:
         """Keep messages of senders that proved who they are; returns after commit.
@@ -79,12 +101,45 @@ class Quarantine:
         fitting = [item for item in items if self._may_keep(item) and self._fits(item)]
         if not fitting:
             return
+        waiting = _Waiting(fitting)
+        self._waiting.append(waiting)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        await waiting.done
+
+    async def _write(self) -> None:
+        """Write until nobody waits."""
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting, []
+                await self._commit(group)
+        finally:
+            self._writer = None
+
+    async def _commit(self, group: Sequence[_Waiting]) -> None:
+        try:
+            await self._store([item for waiting in group for item in waiting.items])
+        except StorageUnavailable as error:
+            for waiting in group:
+                waiting.end(error)
+        except Exception as error:
+            if len(group) == 1:
+                group[0].end(error)
+                return
+            # It is one of them; the others are kept.
+            for waiting in group:
+                await self._commit([waiting])
+        else:
+            for waiting in group:
+                waiting.end()
+
+    async def _store(self, items: Sequence[Refused]) -> None:
         async with self._database.query() as connection, connection.transaction():
-            await repository.insert(connection, fitting)
-            await self._require_room(connection, fitting)
-            for allowance in sorted({item.allowance for item in fitting}):
+            await repository.insert(connection, items)
+            await self._require_room(connection, items)
+            for allowance in sorted({item.allowance for item in items}):
                 await repository.trim(connection, allowance, self._bounds.device_bytes)
-        for item in fitting:
+        for item in items:
             self._metrics.quarantined.labels(item.protocol, item.code).inc()
 
     async def _require_room(
