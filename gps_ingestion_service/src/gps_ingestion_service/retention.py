@@ -148,6 +148,20 @@ async def _export(connection: Connection, day: date, folder: Path) -> Exported:
         abandoned.unlink(missing_ok=True)
     # Of its own: one that lost its session, and the lock with it, may still write.
     draft = folder / f"{name}.{uuid4().hex}.part"
+    try:
+        rows, horizon = await _write(connection, name, draft)
+        digest = await asyncio.to_thread(_digest, draft)
+        target = draft.replace(folder / f"{name}.{digest[:16]}.csv.gz")
+    finally:
+        # Where the folder is full, it must not stay so.
+        draft.unlink(missing_ok=True)
+    _sync_folder(folder)
+    return Exported(target, rows, horizon)
+
+
+async def _write(connection: Connection, name: str, draft: Path) -> tuple[int, str]:
+    """Write a partition to a file that is not there yet; how many rows, and the oldest
+    transaction that had not ended when they were read."""
     with draft.open("xb") as file:
         with gzip.GzipFile(f"{name}.csv", "wb", fileobj=file, mtime=0) as packed:
 
@@ -157,7 +171,7 @@ async def _export(connection: Connection, day: date, folder: Path) -> Exported:
             async with connection.transaction(
                 isolation="repeatable_read", readonly=True
             ):
-                horizon = await connection.fetchval(
+                horizon: str = await connection.fetchval(
                     "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
                 )
                 status: str = await connection.copy_from_query(
@@ -169,10 +183,7 @@ async def _export(connection: Connection, day: date, folder: Path) -> Exported:
                 )
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
-    digest = await asyncio.to_thread(_digest, draft)
-    target = draft.replace(folder / f"{name}.{digest[:16]}.csv.gz")
-    _sync_folder(folder)
-    return Exported(target, int(status.removeprefix("COPY ")), horizon)
+    return int(status.removeprefix("COPY ")), horizon
 
 
 def _digest(file: Path) -> str:

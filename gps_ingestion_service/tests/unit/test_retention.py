@@ -2,9 +2,11 @@
 
 import asyncio
 import csv
+import errno
 import gzip
 import hashlib
 import io
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -120,6 +122,21 @@ async def test_a_day_that_cannot_be_exported_stays(
     assert OLD in await partitioned_days(db)
     assert await db.fetchval("SELECT count(*) FROM fix") == 3
     assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
+
+
+async def test_an_export_for_which_there_is_no_room_takes_none(
+    aged: Service,
+    db: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert await retention(aged, tmp_path).enforce(TODAY) < 3600
+    assert OLD in await partitioned_days(db)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
