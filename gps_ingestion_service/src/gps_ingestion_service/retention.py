@@ -27,8 +27,8 @@ _RETRY_AFTER_S = 300.0
 _EXPORT_TIMEOUT_S = 3600.0
 # It reads a whole day, while nobody writes to that one. asyncpg's limit is there for a
 # server that hangs.
-_COMPARE = "SET LOCAL statement_timeout = '60s'"
-_COMPARE_TIMEOUT_S = 65.0
+_COMPARE = "SET LOCAL statement_timeout = '300s'"
+_COMPARE_TIMEOUT_S = 305.0
 # What is of no device any more came while that was deleted, and goes with its day.
 _EXPORT = """
 SELECT device.device_id, coalesce(kept.vehicle_identifier, device.vehicle_identifier)
