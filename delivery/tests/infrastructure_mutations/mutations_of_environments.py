@@ -226,6 +226,20 @@ INSIDE = (
         "without_an_administrator_it_is_refused failed",
     ),
     tested(
+        "positions that are kept for ever",
+        "modules/storage/main.tf",
+        "  delete_after_days = 1096\n",
+        "",
+        "positions_are_not_kept_without_an_end failed",
+    ),
+    tested(
+        "a rotation that nobody is reminded of",
+        _WATCHED,
+        '"cron(0 4 1 3,9 ? *)"',
+        '"rate(3650 days)"',
+        "people_are_reminded_of_what_they_rotate failed",
+    ),
+    tested(
         "an administrator's password for whoever answers",
         _ROLES,
         'value = "verify-full"',

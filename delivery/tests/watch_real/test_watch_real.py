@@ -49,6 +49,8 @@ SPOILED = (
      "GpsEventsStuck"),
     (GPS, 'state="dead"', 'state="due"', "GpsEventsDead"),
     (GPS, 'outcome="failed"', 'outcome="dropped"', "GpsRetentionFails"),
+    (GPS, "overdue_days) > 1", "overdue_days) > 10", "GpsRetentionLate"),
+    (GPS, "overdue_days) > 1", "overdue_days) > 0", "GpsRetentionLate"),
     (GPS, "> max by (namespace) (process", "> -max by (namespace) (process",
      "GpsNoFixes"),
     (GPS, "gps_errors:ratio_rate3d > 1 *", "gps_errors:ratio_rate3d > 9 *",

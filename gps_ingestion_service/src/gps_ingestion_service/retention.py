@@ -103,13 +103,14 @@ class Retention:
         connection = await self._database.connect()
         try:
             await connection.execute("SET statement_timeout = 0")
+            # Said by every replica: the one that drops may die of it, again and again.
+            await self._due(connection, first_kept)
             # One replica does it; held by the session, it goes with the connection.
             if not await connection.fetchval(
                 "SELECT pg_try_advisory_lock($1)", PARTITION_LOCK + 1
             ):
                 return
-            days = await partitioned_days(connection)
-            for day in sorted(day for day in days if day < first_kept):
+            for day in await self._due(connection, first_kept):
                 exported = None
                 if self._folder is not None:
                     exported = await _export(connection, day, self._folder)
@@ -119,10 +120,19 @@ class Retention:
                     # The next attempt exports the day as it is then.
                     exported.file.unlink(missing_ok=True)
                 outcome = "dropped" if dropped else "changed"
+                if dropped:
+                    self._metrics.retention_overdue.dec()
                 self._metrics.retention.labels(outcome).inc()
                 log.info("day_exported_and_dropped", day=str(day), outcome=outcome)
         finally:
             connection.terminate()
+
+    async def _due(self, connection: Connection, first_kept: date) -> list[date]:
+        """Days that are past their retention, the oldest first."""
+        days = await partitioned_days(connection)
+        due = sorted(day for day in days if day < first_kept)
+        self._metrics.retention_overdue.set(len(due))
+        return due
 
     async def _move_to_archive(self, file: Path) -> None:
         if self._archive is None:

@@ -291,8 +291,10 @@ async def test_a_day_that_the_archive_refuses_stays_until_it_takes_it(
     assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
     assert not list(tmp_path.iterdir())
     make_bucket(s3)
+    assert "gps_retention_overdue_days 1.0" in await aged.metrics()
     await dropping.enforce(TODAY)
     assert OLD not in await partitioned_days(db)
+    assert "gps_retention_overdue_days 0.0" in await aged.metrics()
 
 
 async def test_a_day_that_was_archived_and_not_dropped_is_archived_once(
@@ -317,6 +319,8 @@ async def test_another_replica_does_not_do_it_a_second_time(
     await retention(aged, None).enforce(TODAY)
     await other.close()
     assert OLD in await partitioned_days(db)
+    # It says what it sees: the other one may never come to an end.
+    assert "gps_retention_overdue_days 1.0" in await aged.metrics()
 
 
 @pytest.mark.parametrize(

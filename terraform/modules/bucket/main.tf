@@ -103,5 +103,25 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  dynamic "rule" {
+    for_each = var.delete_after_days == null ? [] : [var.delete_after_days]
+
+    content {
+      id     = "end"
+      status = "Enabled"
+
+      filter {}
+
+      # Makes an old version of it, which goes by the first rule.
+      expiration {
+        days = rule.value
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 7
+      }
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.this]
 }

@@ -14,6 +14,12 @@ variable "keep_old_versions_days" {
   default     = 90
 }
 
+variable "delete_after_days" {
+  description = "Days after which objects are deleted; null for never."
+  type        = number
+  default     = null
+}
+
 variable "archive_after_days" {
   description = "Days after which objects move to cheaper storage; null for never."
   type        = number

@@ -129,6 +129,19 @@ resource "aws_cloudwatch_event_target" "failed_copy" {
   arn  = aws_sns_topic.alarms.arn
 }
 
+# What does not rotate by itself is rotated by people, twice a year; a promise that nobody is reminded of is none.
+resource "aws_cloudwatch_event_rule" "rotation" {
+  name                = "${var.name}-rotation-is-due"
+  description         = "${var.name}: rotate passwords of the applications, keys and tokens ${var.runbook}#rotation-is-due"
+  schedule_expression = "cron(0 4 1 3,9 ? *)"
+}
+
+resource "aws_cloudwatch_event_target" "rotation" {
+  rule  = aws_cloudwatch_event_rule.rotation.name
+  arn   = aws_sns_topic.alarms.arn
+  input = jsonencode(aws_cloudwatch_event_rule.rotation.description)
+}
+
 # The autoscaler adds nodes up to a number; past it a pod without a place waits until somebody raises that.
 resource "aws_cloudwatch_metric_alarm" "unschedulable" {
   alarm_name          = "${var.name}-unschedulable-pods"

@@ -66,6 +66,19 @@ run "files_that_were_not_copied_are_told_of" {
   }
 }
 
+run "people_are_reminded_of_what_they_rotate" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_cloudwatch_event_rule.rotation.schedule_expression == "cron(0 4 1 3,9 ? *)" &&
+      aws_cloudwatch_event_target.rotation.arn == aws_sns_topic.alarms.arn &&
+      startswith(aws_cloudwatch_event_rule.rotation.name, "tms-test-")
+    )
+    error_message = "Twice a year, by a rule that the topic takes messages of."
+  }
+}
+
 run "each_alarm_says_where_to_read_on" {
   command = plan
 
@@ -75,6 +88,7 @@ run "each_alarm_says_where_to_read_on" {
         [for alarm in aws_cloudwatch_metric_alarm.database : alarm.alarm_description],
         [aws_cloudwatch_metric_alarm.unschedulable.alarm_description, aws_cloudwatch_metric_alarm.heartbeat.alarm_description],
         [for rule in aws_cloudwatch_event_rule.failed_copy : rule.description],
+        [jsondecode(aws_cloudwatch_event_target.rotation.input)],
       ) : can(regex("https://code.example/alerts.md#[a-z-]+$", description))
     ])
     error_message = "Who is woken finds what to do by one click."

@@ -117,4 +117,7 @@ module "archive" {
   name               = "${var.name}-archive-${var.account}"
   kms_key_arn        = var.kms_key_arn
   archive_after_days = 30
+  # Where people drove is personal data, and no data of that kind is kept without an end: three years, for as long as a
+  # claim from a contract can be raised.
+  delete_after_days = 1096
 }

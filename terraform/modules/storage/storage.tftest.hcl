@@ -67,3 +67,17 @@ run "a_copy_goes_to_s3_as_often_as_was_said" {
     error_message = "The file system refuses a mount without TLS."
   }
 }
+
+run "positions_are_not_kept_without_an_end" {
+  command = plan
+
+  assert {
+    condition     = { for id, days in module.archive.lifecycle : id => tolist(days) } == { archive = tolist([30]), end = tolist([1096]) }
+    error_message = "The archive moves to cheaper storage after a month and ends after three years."
+  }
+
+  assert {
+    condition     = length(module.attachments.lifecycle) == 0
+    error_message = "What Odoo still names stays."
+  }
+}

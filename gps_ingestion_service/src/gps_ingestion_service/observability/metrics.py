@@ -142,6 +142,11 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.retention_overdue = Gauge(
+            "gps_retention_overdue_days",
+            "Days past their retention that were still there when it was looked",
+            registry=registry,
+        )
 
     def _quarantine(self, registry: CollectorRegistry) -> None:
         self.quarantined = Counter(
