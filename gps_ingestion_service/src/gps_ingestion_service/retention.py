@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from gps_ingestion_service.archive import Archive
+from gps_ingestion_service.archive import Archive, ArchiveError
 from gps_ingestion_service.database import Connection, Database, is_outage
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.partitions import (
@@ -90,16 +90,20 @@ class Retention:
     async def enforce(self, today: date) -> float:
         """Drop what is due on that UTC day; the seconds until the next check."""
         try:
-            await self._enforce(today - timedelta(days=self._days))
+            all_gone = await self._enforce(today - timedelta(days=self._days))
         except Exception as error:
             if not is_outage(error):
                 raise
-            self._metrics.retention.labels("failed").inc()
-            log.warning("day_not_dropped", error=str(error) or type(error).__name__)
+            self._failed(error)
             return _RETRY_AFTER_S
-        return _CHECK_EVERY_S
+        return _CHECK_EVERY_S if all_gone else _RETRY_AFTER_S
 
-    async def _enforce(self, first_kept: date) -> None:
+    def _failed(self, error: Exception) -> None:
+        self._metrics.retention.labels("failed").inc()
+        log.warning("day_not_dropped", error=str(error) or type(error).__name__)
+
+    async def _enforce(self, first_kept: date) -> bool:
+        """False where the file of a day could not be written."""
         connection = await self._database.connect()
         try:
             await connection.execute("SET statement_timeout = 0")
@@ -109,21 +113,18 @@ class Retention:
             if not await connection.fetchval(
                 "SELECT pg_try_advisory_lock($1)", PARTITION_LOCK + 1
             ):
-                return
+                return True
+            all_gone = True
             for day in await self._due(connection, first_kept):
-                exported = None
-                if self._folder is not None:
-                    exported = await _export(connection, day, self._folder)
-                    await self._move_to_archive(exported.file)
-                dropped = await _drop(connection, day, exported)
-                if exported is not None and not dropped:
-                    # The next attempt exports the day as it is then.
-                    exported.file.unlink(missing_ok=True)
-                outcome = "dropped" if dropped else "changed"
-                if dropped:
-                    self._metrics.retention_overdue.dec()
-                self._metrics.retention.labels(outcome).inc()
-                log.info("day_exported_and_dropped", day=str(day), outcome=outcome)
+                try:
+                    await self._let_go(connection, day)
+                except (ArchiveError, ConnectionError, TimeoutError):
+                    raise
+                except OSError as error:
+                    # One that does not fit into the folder must not keep all others.
+                    self._failed(error)
+                    all_gone = False
+            return all_gone
         finally:
             connection.terminate()
 
@@ -133,6 +134,21 @@ class Retention:
         due = sorted(day for day in days if day < first_kept)
         self._metrics.retention_overdue.set(len(due))
         return due
+
+    async def _let_go(self, connection: Connection, day: date) -> None:
+        exported = None
+        if self._folder is not None:
+            exported = await _export(connection, day, self._folder)
+            await self._move_to_archive(exported.file)
+        dropped = await _drop(connection, day, exported)
+        if exported is not None and not dropped:
+            # The next attempt exports the day as it is then.
+            exported.file.unlink(missing_ok=True)
+        outcome = "dropped" if dropped else "changed"
+        if dropped:
+            self._metrics.retention_overdue.dec()
+        self._metrics.retention.labels(outcome).inc()
+        log.info("day_exported_and_dropped", day=str(day), outcome=outcome)
 
     async def _move_to_archive(self, file: Path) -> None:
         if self._archive is None:

@@ -139,6 +139,28 @@ async def test_an_export_for_which_there_is_no_room_takes_none(
     assert not list(tmp_path.iterdir())
 
 
+async def test_a_day_for_which_there_is_no_room_keeps_no_other(
+    aged: Service,
+    db: Connection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    larger, write = OLD - timedelta(days=1), module._write
+    async with db.transaction():
+        await make_partition(db, larger)
+
+    async def write_what_fits(connection: Connection, name: str, draft: Path) -> Any:
+        if name == partition_name(larger):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return await write(connection, name, draft)
+
+    monkeypatch.setattr(module, "_write", write_what_fits)
+    assert await retention(aged, tmp_path).enforce(TODAY) < 3600
+    days = await partitioned_days(db)
+    assert larger in days and OLD not in days
+    assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
+
+
 @pytest.mark.parametrize(
     "change",
     [
