@@ -182,7 +182,7 @@ INSIDE = (
     ),
     tested(
         "a database under another name",
-        _BINDINGS,
+        "modules/bindings/databases.tf",
         "odoo-db = var.database_addresses.odoo",
         "odoo-db = var.database_addresses.gps",
         "the_overlays_find_what_they_name failed",
