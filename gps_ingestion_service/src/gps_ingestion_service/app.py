@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from gps_ingestion_service import __version__
-from gps_ingestion_service.archive import Archive
 from gps_ingestion_service.auth import Credentials
 from gps_ingestion_service.clocks.endpoints import router as clocks_router
 from gps_ingestion_service.clocks.service import Recorrection
@@ -190,14 +189,8 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
             worker = fact_worker(state)
             tasks.append(asyncio.create_task(supervise("facts", worker.run)))
         if settings.retention_days is not None:
-            retention = Retention(
-                state.database,
-                state.metrics,
-                settings.retention_days,
-                Path(settings.export_dir) if settings.export_dir else None,
-                Archive(settings.export_url) if settings.export_url else None,
-            )
-            tasks.append(asyncio.create_task(supervise("retention", retention.run)))
+            keeping = retention(state, settings.retention_days)
+            tasks.append(asyncio.create_task(supervise("retention", keeping.run)))
         if settings.odoo_url and settings.odoo_hmac_secret is not None:
             http = await stack.enter_async_context(
                 httpx.AsyncClient(timeout=settings.push_timeout_s, trust_env=False)
@@ -226,6 +219,18 @@ async def running(state: State, tracker_host: str) -> AsyncIterator[None]:
             # Nobody was told yet that what remains by then is stored.
             await end_within([writer], state.drain.left_s(COMMIT))
     log.info("stopped")
+
+
+def retention(state: State, days: int) -> Retention:
+    """What drops days that are older, after the export that the settings ask for."""
+    settings, archive = state.settings, None
+    if settings.export_url:
+        # Here, because boto3 takes a quarter of the time that the service starts in.
+        from gps_ingestion_service.archive import Archive
+
+        archive = Archive(settings.export_url)
+    folder = Path(settings.export_dir) if settings.export_dir else None
+    return Retention(state.database, state.metrics, days, folder, archive)
 
 
 def fact_worker(state: State) -> FactWorker:

@@ -14,6 +14,8 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gps_ingestion_service.retention import ArchiveError
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -28,10 +30,6 @@ _CONFIG = Config(
 )
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-class ArchiveError(OSError):
-    """S3 cannot be asked, refuses a file, or keeps another than it was given."""
 
 
 class _Upload(TypedDict):

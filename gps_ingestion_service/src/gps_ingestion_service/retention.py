@@ -6,12 +6,12 @@ import hashlib
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
 import structlog
 
-from gps_ingestion_service.archive import Archive, ArchiveError
 from gps_ingestion_service.database import Connection, Database, is_outage
 from gps_ingestion_service.observability.metrics import Metrics
 from gps_ingestion_service.partitions import (
@@ -20,6 +20,9 @@ from gps_ingestion_service.partitions import (
     partition_name,
     partitioned_days,
 )
+
+if TYPE_CHECKING:
+    from gps_ingestion_service.archive import Archive
 
 _CHECK_EVERY_S = 3600.0
 _RETRY_AFTER_S = 300.0
@@ -63,6 +66,10 @@ class Exported(msgspec.Struct, frozen=True):
     horizon: str
 
 
+class ArchiveError(OSError):
+    """The archive cannot be asked, refuses a file, or keeps another than it got."""
+
+
 class Retention:
     """Drops whole days. With ``folder``, each is a gzipped CSV in it before; where that
     file cannot be written, the day stays. With ``archive``, the file goes there, and
@@ -74,7 +81,7 @@ class Retention:
         metrics: Metrics,
         days: int,
         folder: Path | None = None,
-        archive: Archive | None = None,
+        archive: "Archive | None" = None,
     ) -> None:
         self._database = database
         self._metrics = metrics

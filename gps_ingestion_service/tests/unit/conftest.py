@@ -33,6 +33,23 @@ for _name, _examples in (("tests", 30), ("soak", 5000)):
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
+_WORKERS = 4
+# It takes longer than any other file but the faults: nobody should wait for it alone.
+_EARLY = "test_openapi_fuzz.py"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes share a whole run; to start them costs more than a file.
+
+    They wait more than they compute, so that there are more than cores.
+    """
+    return _WORKERS if config.args_source == config.ArgsSource.TESTPATHS else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: item.path.name != _EARLY)
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:

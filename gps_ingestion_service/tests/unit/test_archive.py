@@ -11,7 +11,8 @@ from moto.s3.exceptions import InvalidPart
 from support.archive import BUCKET, URL, content, make_bucket, serving_s3, versions
 from support.postgres import free_port
 
-from gps_ingestion_service.archive import Archive, ArchiveError
+from gps_ingestion_service.archive import Archive
+from gps_ingestion_service.retention import ArchiveError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

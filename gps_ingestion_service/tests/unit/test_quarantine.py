@@ -223,7 +223,9 @@ async def test_a_refused_login_is_done_with_once_its_device_exists(
     assert (await call(service, "POST", f"/{key}/replay")).json()["released"] is True
 
 
-@pytest.mark.parametrize("body", [b"\x01\x02", frame(recent(0)) + b"\x00"])
+@pytest.mark.parametrize(
+    "body", [b"\x01\x02", frame(recent(0)) + b"\x00"], ids=["too short", "too long"]
+)
 async def test_bytes_that_are_no_frame_stay(service: Service, body: bytes) -> None:
     await service.provision("one")
     key = await hold(service, body)

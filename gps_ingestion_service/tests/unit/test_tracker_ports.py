@@ -118,6 +118,7 @@ async def test_a_disabled_tracker_is_not_let_in_and_one_that_is_in_is_put_out(
 @pytest.mark.parametrize(
     "data",
     [frame(recent(0)), b"\xff", b"GET / HTTP/1.1\r\n\r\n", b"\x00\x0f" + b"x" * 15],
+    ids=["a frame", "a byte", "HTTP", "letters"],
 )
 async def test_nobody_speaks_before_logging_in(
     trackers: Service, db: Connection, data: bytes

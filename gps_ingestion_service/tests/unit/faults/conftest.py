@@ -18,7 +18,7 @@ from support.service import ServiceProcess, settings_for
 
 Settle = Callable[[Load], Awaitable[Account]]
 Start = Callable[..., AbstractAsyncContextManager[ServiceProcess]]
-_ACCOUNTS = pytest.StashKey[list[str]]()
+_ACCOUNT = "account"
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,12 @@ def scale() -> Scale:
 
 
 @pytest.fixture
-def settle(request: pytest.FixtureRequest) -> Settle:
+def settle(record_property: Callable[[str, object], None]) -> Settle:
     """Compare what was acknowledged with the table, and require each fix once."""
 
     async def compare(load: Load) -> Account:
         found = await account(load.ledger, load.url)
-        accounts = request.config.stash.setdefault(_ACCOUNTS, [])
-        accounts.append(f"{request.node.name}: {found}")
+        record_property(_ACCOUNT, str(found))
         found.require_exactly_once()
         return found
 
@@ -133,8 +132,12 @@ async def serving(
 
 
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter,
 ) -> None:
     """Show every account: a promise that was kept is a number, too."""
-    for line in config.stash.get(_ACCOUNTS, []):
-        terminalreporter.write_line(line)
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports(
+        "failed"
+    ):
+        for name, value in report.user_properties:
+            if name == _ACCOUNT:
+                terminalreporter.write_line(f"{report.location[2]}: {value}")

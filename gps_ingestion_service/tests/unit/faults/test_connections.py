@@ -3,9 +3,10 @@
 import asyncio
 import json
 import resource
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -14,7 +15,7 @@ import pytest
 from faults.conftest import Scale, Settle, serving
 from support.load import Load, register
 from support.postgres import PostgresServer, create_database
-from support.service import ServiceProcess, eventually
+from support.service import ServiceProcess, eventually, unmeasured
 from support.sockets import linked, logged_in
 
 UNIT = Path(__file__).parents[1]
@@ -53,6 +54,7 @@ async def idle_fleet(
         *(sys.executable, "-m", "support.idle_fleet"),
         *map(str, (port, FIRST_IMEI, count)),
         cwd=UNIT,
+        env=unmeasured(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**24,
@@ -92,14 +94,21 @@ async def test_silent_http_connections_keep_out_neither_probes_nor_trackers(
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     load = Load(crowded, pause_s=scale.pause_s)
-    async with load.running(), AsyncExitStack() as crowd:
-        for _ in range(scale.silent):
-            await crowd.enter_async_context(linked(load.http_port))
-        async with httpx.AsyncClient(base_url=crowded.url) as probe:
-            await eventually(lambda: answers(probe), "a probe is answered")
-            await load.goes_on(scale.fixes)
-            page = (await probe.get("/metrics")).text
-        assert 'gps_http_connections_ended_total{reason="too_many_connections"}' in page
+    async with load.running():
+        with ExitStack() as crowd:
+            # At once, and not as this process finds the time: the first ones would be
+            # out of patience before there are too many.
+            for _ in range(scale.silent):
+                address = ("127.0.0.1", load.http_port)
+                crowd.enter_context(socket.create_connection(address))
+            async with httpx.AsyncClient(base_url=crowded.url) as probe:
+                await eventually(lambda: answers(probe), "a probe is answered")
+                await load.goes_on(scale.fixes)
+                page = (await probe.get("/metrics")).text
+            assert (
+                'gps_http_connections_ended_total{reason="too_many_connections"}'
+                in page
+            )
     await settle(load)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,6 +18,9 @@ URL = f"s3://{BUCKET}/gps"
 @contextmanager
 def serving_s3(environment: pytest.MonkeyPatch) -> Iterator["S3Client"]:
     """A client of an empty S3, which boto3 finds by its environment."""
+    # Here, because moto takes longer to import than all of the service.
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()

@@ -6,13 +6,17 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
+from random import sample
 
 import asyncpg
 
 USER = "gps"
+_FIRST_PORT, _PORTS_EACH = 20_000, 1000
 
 
 def binaries() -> Path:
@@ -25,12 +29,24 @@ def binaries() -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
+def _ports() -> Iterator[int]:
+    # Of each process of a run its own, and none that the system gives to clients: what
+    # a test kills finds its port free when it starts again.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _FIRST_PORT + worker * _PORTS_EACH
+    yield from cycle(sample(range(first, first + _PORTS_EACH), _PORTS_EACH))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def make_cluster(data: Path) -> None:

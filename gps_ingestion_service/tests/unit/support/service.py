@@ -138,6 +138,12 @@ def variables(settings: Settings) -> dict[str, str]:
     }
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment of a program that is not under test: coverage would follow it
+    as well, and that takes a third of the time."""
+    return {k: v for k, v in os.environ.items() if k != "COVERAGE_PROCESS_CONFIG"}
+
+
 class ServiceProcess:
     """``python -m gps_ingestion_service serve`` with its own port."""
 
