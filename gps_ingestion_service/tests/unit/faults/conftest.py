@@ -81,12 +81,13 @@ def scale() -> Scale:
 
 
 @pytest.fixture
-def settle(record_property: Callable[[str, object], None]) -> Settle:
+def settle(request: pytest.FixtureRequest) -> Settle:
     """Compare what was acknowledged with the table, and require each fix once."""
 
     async def compare(load: Load) -> Account:
         found = await account(load.ledger, load.url)
-        record_property(_ACCOUNT, str(found))
+        # With the test's report it gets to the process that prints.
+        request.node.user_properties.append((_ACCOUNT, str(found)))
         found.require_exactly_once()
         return found
 
