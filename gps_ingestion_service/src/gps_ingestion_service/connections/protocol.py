@@ -92,6 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # -- the connection -----------------------------------------------------------
 
+    # asyncio promises less of a transport than this protocol needs, as uvicorn's does.
     def connection_made(  # type: ignore[override]
         self, transport: asyncio.Transport
     ) -> None:
