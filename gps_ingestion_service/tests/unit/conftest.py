@@ -1,17 +1,21 @@
 """Fixtures: one PostgreSQL per run, one clean database and service per test."""
 
+import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from structlog.testing import capture_logs
+from support.archive import S3, serving_s3
 from support.listening import listening
 from support.odoo import SECRET, FakeOdoo, serving
 from support.postgres import (
+    TEMPLATE,
     PostgresServer,
     create_database,
     free_port,
@@ -21,6 +25,9 @@ from support.service import Service, ServiceProcess, in_process, settings_for
 
 from gps_ingestion_service import schema
 from gps_ingestion_service.database import Connection
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # A busy machine is not a wrong decoder: examples have no time limit. Few of them by
 # default, because everybody runs them; HYPOTHESIS_PROFILE=soak looks longer.
@@ -33,7 +40,10 @@ for _name, _examples in (("tests", 30), ("soak", 5000)):
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
-_WORKERS = 4
+# TLS has tests of its own; to ask for it in vain costs each connection a round trip.
+os.environ["PGSSLMODE"] = "disable"
+
+_WORKERS = 3
 # It takes longer than any other file but the faults: nobody should wait for it alone.
 _EARLY = "test_openapi_fuzz.py"
 
@@ -52,11 +62,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty cluster that every server starts from."""
-    folder = tmp_path_factory.mktemp("cluster") / "data"
-    make_cluster(folder)
-    return folder
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cluster that every server of a run starts from a copy of.
+
+    It has one database, ``gps``, with the current schema. The process that comes first
+    makes it, and the others wait.
+    """
+    whole_run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        whole_run = whole_run.parent
+    made = whole_run / "cluster"
+    with (whole_run / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.is_symlink():
+            made.symlink_to(await migrated(tmp_path_factory.mktemp("migrated")))
+    return made
+
+
+async def migrated(folder: Path) -> Path:
+    """Make that cluster, and stop the server that it took."""
+    make_cluster(folder / "empty")
+    server = PostgresServer(folder / "empty", folder, durable=False)
+    server.start()
+    await schema.migrate(settings_for(await create_database(server, TEMPLATE)))
+    server.stop()
+    return server.data
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +102,9 @@ def postgres(
 
 
 @pytest.fixture(scope="session")
-async def migrated_url(postgres: PostgresServer) -> str:
+def migrated_url(postgres: PostgresServer) -> str:
     """A database with the current schema, shared by the tests."""
-    url = await create_database(postgres, "gps")
-    await schema.migrate(settings_for(url))
-    return url
+    return postgres.url(TEMPLATE)
 
 
 @pytest.fixture
@@ -108,6 +136,20 @@ def unlogged() -> Iterator[None]:
     """Nothing is logged: on the stream of a command it would be in the midst of it."""
     with capture_logs():
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """An S3 for all tests of a process; to start one takes longer than they do."""
+    with serving_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def empty_s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch) -> "S3Client":
+    """S3 without a bucket, where boto3 finds it."""
+    s3_server.begin(monkeypatch)
+    return s3_server.client
 
 
 @pytest.fixture
@@ -147,26 +189,17 @@ def durable(
     server.stop("immediate")
 
 
-@pytest.fixture(scope="session")
-async def migrated_template(durable: PostgresServer) -> str:
-    """A database with the schema, to be copied."""
-    await schema.migrate(settings_for(await create_database(durable, "template_gps")))
-    return "template_gps"
-
-
 @pytest.fixture
-async def url(durable: PostgresServer, migrated_template: str) -> str:
+async def url(durable: PostgresServer) -> str:
     """A fresh database with the schema."""
-    return await create_database(durable, f"faults_{uuid4().hex}", migrated_template)
+    return await create_database(durable, f"faults_{uuid4().hex}", TEMPLATE)
 
 
 @pytest.fixture(scope="session")
 async def shared_process(
-    durable: PostgresServer,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    durable: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ServiceProcess]:
-    url = await create_database(durable, "shared", migrated_template)
+    url = await create_database(durable, "shared", TEMPLATE)
     # A load sends from few devices what comes from many.
     settings = settings_for(
         url,

@@ -1,14 +1,11 @@
 """Files that go to S3, and what is certain of them afterwards."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.s3 import models
-from moto.s3.exceptions import InvalidPart
-from support.archive import BUCKET, URL, content, make_bucket, serving_s3, versions
+from support.archive import BUCKET, URL, content, make_bucket, versions
 from support.postgres import free_port
 
 from gps_ingestion_service.archive import Archive
@@ -19,11 +16,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+def s3(empty_s3: "S3Client") -> "S3Client":
     """S3 with the archive's bucket."""
-    with serving_s3(monkeypatch) as client:
-        make_bucket(client)
-        yield client
+    make_bucket(empty_s3)
+    return empty_s3
 
 
 @pytest.fixture
@@ -76,13 +72,16 @@ async def test_something_else_under_its_key_is_put_right(
 async def test_an_object_that_is_not_what_was_put_is_an_error(
     s3: "S3Client", file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    complete = models.FakeMultipart.complete
+    # Here, as in support.archive.
+    from moto.s3.models import FakeMultipart
+
+    complete = FakeMultipart.complete
 
     def shortened(self: Any, *arguments: Any) -> Any:
         value, *others = complete(self, *arguments)
         return value[:-1], *others
 
-    monkeypatch.setattr(models.FakeMultipart, "complete", shortened)
+    monkeypatch.setattr(FakeMultipart, "complete", shortened)
     with pytest.raises(ArchiveError, match="another than was put"):
         await Archive(URL).keep(file)
 
@@ -90,10 +89,13 @@ async def test_an_object_that_is_not_what_was_put_is_an_error(
 async def test_a_failed_upload_leaves_nothing(
     s3: "S3Client", file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from moto.s3.exceptions import InvalidPart
+    from moto.s3.models import S3Backend
+
     def refused(*_: Any, **__: Any) -> None:
         raise InvalidPart
 
-    monkeypatch.setattr(models.S3Backend, "upload_part", refused)
+    monkeypatch.setattr(S3Backend, "upload_part", refused)
     with pytest.raises(ArchiveError, match="InvalidPart"):
         await Archive(URL).keep(file)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 from support.postgres import free_port
 from support.service import (
     GATEWAY,
     ServiceProcess,
     eventually,
+    http_client,
     provision,
     row,
     settings_for,
@@ -107,7 +107,7 @@ async def stop_among_slow_senders(service: ServiceProcess) -> int:
     ports = service.settings
     assert ports.teltonika_port is not None and ports.gt06_port is not None
     http = int(service.url.rpartition(":")[2])
-    async with httpx.AsyncClient(base_url=service.url) as client:
+    async with http_client(service.url) as client:
         await provision(client, IMEI, "MH1")
         await provision(client, OTHER_IMEI, "MH2")
     async with (

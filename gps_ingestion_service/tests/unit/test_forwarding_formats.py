@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.texts import any_text
 from test_http_formats import any_json
 
 from gps_ingestion_service.fix import Fix, Rejection
@@ -260,7 +261,7 @@ def test_any_document_is_decoded_or_refused(name: str, change: dict[str, Any]) -
         assert all(isinstance(row, Fix | Rejection) for row in decoded.rows)
 
 
-@given(st.sampled_from(sorted(HTTP_FORMATS)), st.text(max_size=60), st.binary())
+@given(st.sampled_from(sorted(HTTP_FORMATS)), any_text(60), st.binary())
 def test_any_message_is_decoded_or_refused(name: str, query: str, body: bytes) -> None:
     try:
         decoded = decode(name, query=query, body=body)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.texts import any_text
 
 from gps_ingestion_service.fix import Fix, Rejection
 from gps_ingestion_service.formats import (
@@ -29,7 +30,7 @@ any_json = st.recursive(
     | st.floats()
     | st.text(st.characters(), max_size=20),
     lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    | st.dictionaries(any_text(10), inner, max_size=4),
     max_leaves=12,
 )
 field_names = st.sampled_from(
@@ -225,7 +226,7 @@ def test_osmand_keeps_the_rest_typed_and_forgets_the_token() -> None:
     assert (row.speed, row.course, row.accuracy) == (None, None, None)
 
 
-@given(st.text(max_size=80), st.binary(max_size=80))
+@given(any_text(80), st.binary(max_size=80))
 def test_osmand_answers_any_text(query: str, body: bytes) -> None:
     try:
         decoded = decode("osmand", query=query, body=body)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 from support.service import (
     GATEWAY,
     Service,
     eventually,
+    http_client,
     over_http,
     provision,
     row,
@@ -191,7 +191,7 @@ async def test_connections_past_the_limit_are_told_to_come_again(
                 assert (status, headers["retry-after"]) == (503, "5")
                 assert body["error"]["code"] == "too_many_connections"
                 assert await third.is_closed()
-            async with httpx.AsyncClient(base_url=url) as probe:
+            async with http_client(url) as probe:
                 assert (await probe.get("/livez")).status_code == 200
                 assert (await probe.post("/v1/positions")).status_code == 503
         page = await service.metrics()
@@ -259,7 +259,7 @@ async def test_every_route_refuses_a_body_that_is_too_large(
     migrated_url: str, db: Connection
 ) -> None:
     async with port_of(migrated_url, max_body_bytes=KIB) as (_, url, _):
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with http_client(url) as client:
             await provision(client, "BODY-1", "MH1")
             for path in ("/v1/devices/BODY-1", "/v1/positions"):
                 method = "PUT" if "devices" in path else "POST"

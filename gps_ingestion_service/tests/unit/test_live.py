@@ -14,6 +14,7 @@ from support.service import (
     GATEWAY,
     Service,
     eventually,
+    http_client,
     in_process,
     over_http,
     row,
@@ -62,7 +63,7 @@ class Stream:
 async def opened(url: str, last_event_id: str = "") -> AsyncIterator[Stream]:
     headers = ADMIN | ({"Last-Event-ID": last_event_id} if last_event_id else {})
     async with (
-        httpx.AsyncClient(base_url=url) as client,
+        http_client(url) as client,
         client.stream("GET", "/v1/positions/live", headers=headers) as response,
     ):
         assert response.status_code == 200, await response.aread()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.texts import any_text
 
 from gps_ingestion_service.fix import Fix, Rejection
 from gps_ingestion_service.formats import Message
@@ -42,12 +43,12 @@ texts = st.one_of(
             "\ud800",
         ]
     ),
-    st.text(max_size=8),
+    any_text(8),
 )
 attributes = st.one_of(
     st.none(),
     st.integers(),
-    st.dictionaries(st.text(max_size=3), st.one_of(st.text(max_size=3), numbers)),
+    st.dictionaries(any_text(3), st.one_of(any_text(3), numbers)),
 )
 rows = st.fixed_dictionaries(
     {},

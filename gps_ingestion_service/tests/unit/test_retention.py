@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 from pydantic import ValidationError
-from support.archive import URL, content, make_bucket, serving_s3, versions
+from support.archive import URL, content, make_bucket, versions
 from support.service import (
     GATEWAY,
     Service,
@@ -60,13 +60,6 @@ def retention(
 def rows_of(exported: Path) -> list[dict[str, str]]:
     with gzip.open(exported, "rt", newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
-    """S3 without a bucket."""
-    with serving_s3(monkeypatch) as client:
-        yield client
 
 
 @pytest.fixture
@@ -291,20 +284,20 @@ async def test_fixes_are_taken_while_a_day_waits_for_somebody_who_reads(
 
 
 async def test_a_day_is_in_the_archive_before_it_is_dropped(
-    aged: Service, db: Connection, tmp_path: Path, s3: "S3Client"
+    aged: Service, db: Connection, tmp_path: Path, empty_s3: "S3Client"
 ) -> None:
-    make_bucket(s3)
+    make_bucket(empty_s3)
     await retention(aged, tmp_path, Archive(URL)).enforce(TODAY)
     assert OLD not in await partitioned_days(db)
-    (key,) = versions(s3)
+    (key,) = versions(empty_s3)
     assert key.startswith(f"gps/{partition_name(OLD)}.")
-    rows = csv.DictReader(io.StringIO(gzip.decompress(content(s3, key)).decode()))
+    rows = csv.DictReader(io.StringIO(gzip.decompress(content(empty_s3, key)).decode()))
     assert sorted(item["latitude"] for item in rows) == ["1", "2"]
     assert not list(tmp_path.iterdir())
 
 
 async def test_a_day_that_the_archive_refuses_stays_until_it_takes_it(
-    aged: Service, db: Connection, tmp_path: Path, s3: "S3Client"
+    aged: Service, db: Connection, tmp_path: Path, empty_s3: "S3Client"
 ) -> None:
     dropping = retention(aged, tmp_path, Archive(URL))
     again_s = await dropping.enforce(TODAY)
@@ -312,7 +305,7 @@ async def test_a_day_that_the_archive_refuses_stays_until_it_takes_it(
     assert await db.fetchval("SELECT count(*) FROM fix") == 3
     assert 'gps_retention_days_total{outcome="failed"} 1.0' in await aged.metrics()
     assert not list(tmp_path.iterdir())
-    make_bucket(s3)
+    make_bucket(empty_s3)
     assert "gps_retention_overdue_days 1.0" in await aged.metrics()
     await dropping.enforce(TODAY)
     assert OLD not in await partitioned_days(db)
@@ -320,17 +313,17 @@ async def test_a_day_that_the_archive_refuses_stays_until_it_takes_it(
 
 
 async def test_a_day_that_was_archived_and_not_dropped_is_archived_once(
-    aged: Service, db: Connection, tmp_path: Path, s3: "S3Client"
+    aged: Service, db: Connection, tmp_path: Path, empty_s3: "S3Client"
 ) -> None:
-    make_bucket(s3)
+    make_bucket(empty_s3)
     async with db.transaction():
         await db.fetch("SELECT FROM ONLY fix")
         await retention(aged, tmp_path, Archive(URL)).enforce(TODAY)
         assert OLD in await partitioned_days(db)
-        assert len(versions(s3)) == 1
+        assert len(versions(empty_s3)) == 1
     await retention(aged, tmp_path, Archive(URL)).enforce(TODAY)
     assert OLD not in await partitioned_days(db)
-    assert len(versions(s3)) == 1
+    assert len(versions(empty_s3)) == 1
 
 
 async def test_another_replica_does_not_do_it_a_second_time(
@@ -364,9 +357,9 @@ def test_settings_that_would_lose_fixes_are_refused(
 
 
 async def test_the_service_enforces_it_while_it_runs(
-    aged: Service, db: Connection, url: str, tmp_path: Path, s3: "S3Client"
+    aged: Service, db: Connection, url: str, tmp_path: Path, empty_s3: "S3Client"
 ) -> None:
-    make_bucket(s3)
+    make_bucket(empty_s3)
     settings = settings_for(
         url,
         retention_days=30,
@@ -380,4 +373,4 @@ async def test_the_service_enforces_it_while_it_runs(
             return OLD not in await partitioned_days(db)
 
         await eventually(dropped, "the day is dropped")
-        assert len(versions(s3)) == 1
+        assert len(versions(empty_s3)) == 1

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from faults.conftest import Scale, Settle, serving
 from support.load import Load, register
-from support.postgres import PostgresServer, create_database
-from support.service import ServiceProcess, eventually, unmeasured
+from support.postgres import TEMPLATE, PostgresServer, create_database
+from support.service import ServiceProcess, eventually, http_client, unmeasured
 from support.sockets import linked, logged_in
 
 UNIT = Path(__file__).parents[1]
@@ -26,12 +26,11 @@ FIRST_SLOW_IMEI = 861_000_000_000_000
 @pytest.fixture(scope="module")
 async def crowded(
     durable: PostgresServer,
-    migrated_template: str,
     scale: Scale,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[ServiceProcess]:
     """A service that all crowds come to, with little patience."""
-    url = await create_database(durable, "crowded", migrated_template)
+    url = await create_database(durable, "crowded", TEMPLATE)
     async with serving(
         url,
         tmp_path_factory.mktemp("crowded"),
@@ -101,7 +100,7 @@ async def test_silent_http_connections_keep_out_neither_probes_nor_trackers(
             for _ in range(scale.silent):
                 address = ("127.0.0.1", load.http_port)
                 crowd.enter_context(socket.create_connection(address))
-            async with httpx.AsyncClient(base_url=crowded.url) as probe:
+            async with http_client(crowded.url) as probe:
                 await eventually(lambda: answers(probe), "a probe is answered")
                 await load.goes_on(scale.fixes)
                 page = (await probe.get("/metrics")).text

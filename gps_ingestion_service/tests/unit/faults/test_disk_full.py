@@ -9,14 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 from faults.conftest import Scale, Settle, Start
 from support.load import Load
-from support.postgres import PostgresServer, create_database
-from support.service import ServiceProcess, settings_for
-
-from gps_ingestion_service import schema
+from support.postgres import TEMPLATE, PostgresServer, create_database
+from support.service import ServiceProcess, http_client
 
 # A database with the schema takes some twelve of them.
 DISK_MIB = 64
@@ -77,8 +74,7 @@ async def small_url(
     place = f"LOCATION '{small_disk.tablespace}'"
     await connection.execute(f"CREATE TABLESPACE small {place}")
     await connection.close()
-    url = await create_database(server, "small", "template1 TABLESPACE small")
-    await schema.migrate(settings_for(url))
+    url = await create_database(server, "small", f"{TEMPLATE} TABLESPACE small")
     yield url
     server.stop("immediate")
 
@@ -102,5 +98,5 @@ async def test_a_full_disk_is_told_and_loses_nothing(
 
 
 async def is_alive(process: ServiceProcess) -> bool:
-    async with httpx.AsyncClient(base_url=process.url) as client:
+    async with http_client(process.url) as client:
         return (await client.get("/livez")).status_code == 200

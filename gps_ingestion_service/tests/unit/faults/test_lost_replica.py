@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
-import httpx
 from faults.conftest import Scale, Settle, Start
 from faults.test_odoo import has_caught_up
 from support.load import Load
 from support.odoo import SECRET, FakeOdoo
 from support.postgres import free_port
-from support.service import ServiceProcess, eventually, settings_for
+from support.service import ServiceProcess, eventually, http_client, settings_for
 
 from gps_ingestion_service.database import Connection
 from gps_ingestion_service.partitions import (
@@ -27,8 +26,8 @@ OLD_ROWS = 300_000
 
 async def leads(replica: ServiceProcess) -> bool:
     """Whether it pushes positions and events."""
-    async with httpx.AsyncClient() as client:
-        page = (await client.get(f"{replica.url}/metrics")).text
+    async with http_client(replica.url) as client:
+        page = (await client.get("/metrics")).text
     return "gps_push_leader 1.0" in page and "gps_event_push_leader 1.0" in page
 
 

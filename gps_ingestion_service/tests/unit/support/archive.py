@@ -2,22 +2,47 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import httpx
 import pytest
+from support.service import NO_CERTIFICATES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUCKET = "tms-test-archive"
 URL = f"s3://{BUCKET}/gps"
+_REGION: Final = "ap-south-1"
+
+
+@dataclass(frozen=True)
+class S3:
+    """An S3, as it is found by the environment, and a client of it."""
+
+    client: "S3Client"
+    url: str
+
+    def begin(self, environment: pytest.MonkeyPatch) -> None:
+        """Forget what it keeps, and be what boto3 finds."""
+        reset = httpx.post(f"{self.url}/moto-api/reset", verify=NO_CERTIFICATES)
+        reset.raise_for_status()
+        for name, value in {
+            "AWS_ENDPOINT_URL_S3": self.url,
+            "AWS_REGION": _REGION,
+            "AWS_DEFAULT_REGION": _REGION,
+            "AWS_ACCESS_KEY_ID": "moto",
+            "AWS_SECRET_ACCESS_KEY": "moto",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
+            environment.setenv(name, value)
 
 
 @contextmanager
-def serving_s3(environment: pytest.MonkeyPatch) -> Iterator["S3Client"]:
-    """A client of an empty S3, which boto3 finds by its environment."""
+def serving_s3() -> Iterator[S3]:
+    """Serve it on 127.0.0.1 until the block ends."""
     # Here, because moto takes longer to import than all of the service.
     from moto.server import ThreadedMotoServer
 
@@ -25,20 +50,11 @@ def serving_s3(environment: pytest.MonkeyPatch) -> Iterator["S3Client"]:
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
-    # What moto keeps outlives its servers.
-    httpx.post(f"{url}/moto-api/reset").raise_for_status()
-    for name, value in {
-        "AWS_ENDPOINT_URL_S3": url,
-        "AWS_REGION": "ap-south-1",
-        "AWS_DEFAULT_REGION": "ap-south-1",
-        "AWS_ACCESS_KEY_ID": "moto",
-        "AWS_SECRET_ACCESS_KEY": "moto",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        environment.setenv(name, value)
-    client = boto3.Session().client("s3")
+    client = boto3.Session("moto", "moto", region_name=_REGION).client(
+        "s3", endpoint_url=url
+    )
     try:
-        yield client
+        yield S3(client, url)
     finally:
         client.close()
         server.stop()
@@ -48,7 +64,7 @@ def make_bucket(client: "S3Client") -> None:
     """The archive's bucket, which keeps old versions as the real one does."""
     client.create_bucket(
         Bucket=BUCKET,
-        CreateBucketConfiguration={"LocationConstraint": "ap-south-1"},
+        CreateBucketConfiguration={"LocationConstraint": _REGION},
     )
     client.put_bucket_versioning(
         Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}

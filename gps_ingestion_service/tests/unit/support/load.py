@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import httpx
 from support.ledger import Ledger, key
-from support.service import GATEWAY, ServiceProcess, eventually
+from support.service import GATEWAY, ServiceProcess, eventually, http_client
 from support.sockets import Link, Mailbox, linked, mailbox
 from support.trackers import (
     Record,
@@ -118,7 +118,7 @@ class HttpSender(Sender):
 
     async def open(self, stack: AsyncExitStack) -> None:
         """One client, with connections that are kept."""
-        client = httpx.AsyncClient(base_url=self.load.process.url, timeout=60)
+        client = http_client(self.load.process.url, timeout_s=60)
         self._client = await stack.enter_async_context(client)
 
     async def send(self, batch: Batch) -> bool:

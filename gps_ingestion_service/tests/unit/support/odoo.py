@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from support.service import listen
 
 SECRET = "odoo-and-service-share-this"
 
@@ -154,9 +154,7 @@ async def serving(odoo: FakeOdoo, port: int = 0) -> AsyncIterator[FakeOdoo]:
             for name in ("positions", "events")
         ]
     )
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener = listen(port)
     odoo.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, lifespan="off", ws="none")

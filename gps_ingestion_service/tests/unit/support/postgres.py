@@ -14,8 +14,11 @@ from pathlib import Path
 from random import sample
 
 import asyncpg
+from support.leash import end_with_us
 
 USER = "gps"
+# The database with the schema that each server of the tests has.
+TEMPLATE = "gps"
 _FIRST_PORT, _PORTS_EACH = 20_000, 1000
 
 
@@ -50,7 +53,7 @@ def free_port() -> int:
 
 
 def make_cluster(data: Path) -> None:
-    """A cluster in that folder, for servers to start from a copy of."""
+    """A cluster in that folder, for a server to start from a copy of."""
     _run(
         "initdb", "-D", data, "-U", USER, "--auth=trust", "--encoding=UTF8",
         "--locale=C.UTF-8", "--no-sync", "--no-instructions",
@@ -62,14 +65,16 @@ class PostgresServer:
 
     def __init__(self, cluster: Path, folder: Path, *, durable: bool) -> None:
         self.port = free_port()
-        self._data = folder / "data"
+        self.data = folder / "data"
         self._log = folder / "postgres.log"
-        shutil.copytree(cluster, self._data)
+        shutil.copytree(cluster, self.data)
         settings = ["listen_addresses = '127.0.0.1'", "unix_socket_directories = ''"]
         if not durable:
             settings += ["fsync = off", "full_page_writes = off"]
-        with (self._data / "postgresql.auto.conf").open("a") as file:
-            file.write("\n".join([f"port = {self.port}", *settings, ""]))
+        # All that is set there is set here: a cluster may be that of another server.
+        file = self.data / "postgresql.auto.conf"
+        file.write_text("\n".join([f"port = {self.port}", *settings, ""]))
+        end_with_us(self.data / "postmaster.pid")
 
     def url(self, database: str) -> str:
         """URL of one of its databases."""
@@ -77,15 +82,15 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it takes connections."""
-        _run("pg_ctl", "-D", self._data, "-w", "-s", "-l", self._log, "start")
+        _run("pg_ctl", "-D", self.data, "-w", "-s", "-l", self._log, "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: ``fast`` ends its clients, ``immediate`` is a crash."""
-        _run("pg_ctl", "-D", self._data, "-w", "-s", "-m", mode, "stop")
+        _run("pg_ctl", "-D", self.data, "-w", "-s", "-m", mode, "stop")
 
     def kill(self) -> None:
         """``kill -9`` of the server with all that it has started."""
-        lock = self._data / "postmaster.pid"
+        lock = self.data / "postmaster.pid"
         postmaster = lock.read_text().split()[0]
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
         processes = [postmaster, *children.split()]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from support.leash import LEASH
 
 from gps_ingestion_service.app import create_app
 from gps_ingestion_service.settings import Settings
@@ -25,6 +28,21 @@ from gps_ingestion_service.state import State
 SOURCE_PATH = Path(__file__).parents[3]
 ADMIN = {"Authorization": "Bearer the-admin-token"}
 GATEWAY = {"Authorization": "Bearer the-ingest-token"}
+
+
+class _GivenSettings(Settings):
+    """Settings that are not looked for in the environment as well."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
 
 def settings_for(url: str, **changes: Any) -> Settings:
@@ -40,7 +58,16 @@ def settings_for(url: str, **changes: Any) -> Settings:
         "facts": False,
         "facts_interval_s": 0.05,
     }
-    return Settings(**{**values, **changes})
+    return _GivenSettings(**{**values, **changes})
+
+
+# Nobody speaks TLS here, and httpx would read certificates for each client.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def http_client(url: str, timeout_s: float = 5.0) -> httpx.AsyncClient:
+    """A client for what the tests serve on 127.0.0.1."""
+    return httpx.AsyncClient(base_url=url, timeout=timeout_s, verify=NO_CERTIFICATES)
 
 
 @dataclass
@@ -100,12 +127,21 @@ async def in_process(settings: Settings) -> AsyncIterator[Service]:
             yield Service(client, state, app)
 
 
+def listen(port: int = 0) -> socket.socket:
+    """A socket for a server on 127.0.0.1."""
+    # Of sockets that are not TCP by name, asyncio leaves Nagle's algorithm on, and each
+    # answer would wait 40 ms for an acknowledgement. uvloop asks for no name.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
 @asynccontextmanager
 async def over_http(settings: Settings) -> AsyncIterator[tuple[Service, str]]:
     """The same on a port of 127.0.0.1, and its URL."""
     async with in_process(settings) as service:
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
+        listener = listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = service.app
         server = uvicorn.Server(
@@ -164,7 +200,7 @@ class ServiceProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "gps_ingestion_service", "serve",
+                    *LEASH, sys.executable, "-m", "gps_ingestion_service", "serve",
                     "--port", str(self._port),
                 ],
                 cwd=SOURCE_PATH,
@@ -176,12 +212,11 @@ class ServiceProcess:
     async def wait_ready(self) -> None:
         """Return once ``/readyz`` says so."""
 
-        # One client for all questions: each would read the certificates of the system.
-        async with httpx.AsyncClient() as client:
+        async with http_client(self.url) as client:
 
             async def ready() -> bool:
                 try:
-                    response = await client.get(f"{self.url}/readyz")
+                    response = await client.get("/readyz")
                 except httpx.TransportError:
                     return False
                 return response.status_code == 200
