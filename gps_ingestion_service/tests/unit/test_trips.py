@@ -369,8 +369,12 @@ async def test_a_trip_that_cannot_be_looked_at_keeps_no_other_waiting(
     await drive(evaluating, (200, 73.0), (150, 73.4), (120, 73.2), (60, 74.0))
     await put(evaluating, 3, None)
     await learned(db, 1.4)
-    # How often it was tried depends on how busy the machine is.
-    assert await db.fetchval("SELECT failures FROM trip_due") >= 1
+
+    # When and how often it is tried depends on how busy the machine is.
+    async def failed() -> bool:
+        return bool(await db.fetchval("SELECT max(failures) FROM trip_due"))
+
+    await eventually(failed, "the other trip is tried")
 
 
 async def test_setting_a_trip_waits_for_no_geofence_and_reloads_none(
