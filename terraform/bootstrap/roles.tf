@@ -33,6 +33,7 @@ locals {
       deploy-staging = {
         purpose     = "Deploy to staging, and read what its integration tests log in with"
         environment = "staging"
+        hours       = 2
         statements = [
           local.registry_login,
           local.cluster_access.staging,
@@ -43,6 +44,7 @@ locals {
       deploy-production = {
         purpose     = "Deploy to production, and keep what was deployed as released"
         environment = "production"
+        hours       = 2
         statements  = [local.registry_login, local.cluster_access.production, local.release_images]
       }
     },

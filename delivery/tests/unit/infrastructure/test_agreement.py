@@ -144,6 +144,27 @@ def test_a_job_that_takes_a_role_is_in_its_environment() -> None:
                 assert environment.startswith("infrastructure-"), job["name"]
 
 
+def test_credentials_outlive_the_job_that_takes_them() -> None:
+    """A job may end in a step that needs them; no role gives them for longer."""
+    text = code("bootstrap/roles.tf")
+    found = re.findall(
+        r'environment += "([\w-]+)(?:\$\{.*)?"(?:\n +hours += (\d))?', text
+    )
+    permitted = {environment: int(hours or 1) * 3600 for environment, hours in found}
+    seen = set()
+    for job in jobs():
+        for step in job.get("steps", []):
+            settings = step.get("with", {})
+            if {"role", "role-to-assume"} & set(settings):
+                named = settings.get("duration", settings.get("role-duration-seconds"))
+                asked = int(named or 3600)
+                environment = str(job["environment"]).partition("${{")[0]
+                assert job["timeout-minutes"] * 60 <= asked, job["name"]
+                assert asked <= permitted[environment], job["name"]
+                seen.add(environment)
+    assert seen == {"build", "staging", "production", "infrastructure-"}
+
+
 def test_the_approvers_are_in_one_file_and_have_teams() -> None:
     approvers = json.loads((ROOT / ".github/approvers.json").read_text())
     assert "approvers.json" in code("github/main.tf")
