@@ -77,6 +77,7 @@ module "github" {
   source = "../modules/oidc"
 
   repository            = var.repository
+  repository_ids        = var.repository_ids
   roles                 = local.roles
   use_existing_provider = var.use_existing_oidc_provider
 }

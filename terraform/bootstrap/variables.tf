@@ -8,6 +8,12 @@ variable "repository" {
   type        = string
 }
 
+variable "repository_ids" {
+  description = "GitHub's numbers of the repository's owner and of the repository, which the subjects of a repository made, renamed or moved since 2026-07-15 name; null for an older one."
+  type        = object({ owner = number, repository = number })
+  default     = null
+}
+
 variable "use_existing_oidc_provider" {
   description = "The account has an OIDC provider for token.actions.githubusercontent.com already."
   type        = bool

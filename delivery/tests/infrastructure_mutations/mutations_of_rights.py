@@ -8,10 +8,19 @@ RIGHTS = (
     Mutation(
         "a subject for every branch",
         "modules/oidc/main.tf",
-        "repo:${var.repository}:environment:${each.value.environment}",
-        "repo:${var.repository}:*",
+        "repo:${local.repository}:environment:${each.value.environment}",
+        "repo:${local.repository}:*",
         TESTS,
         "each_role_has_one_exact_subject failed",
+        "bootstrap",
+    ),
+    Mutation(
+        "a subject without the numbers of its repository",
+        "modules/oidc/main.tf",
+        "repo:${local.repository}:environment",
+        "repo:${var.repository}:environment",
+        TESTS,
+        "a_repository_of_today_has_its_numbers_in_each_subject failed",
         "bootstrap",
     ),
     Mutation(

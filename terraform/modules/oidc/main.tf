@@ -5,6 +5,10 @@ locals {
   issuer   = "token.actions.githubusercontent.com"
   audience = "sts.amazonaws.com"
 
+  # A name that somebody else takes over has another number.
+  names      = split("/", var.repository)
+  repository = var.repository_ids == null ? var.repository : "${local.names[0]}@${var.repository_ids.owner}/${local.names[1]}@${var.repository_ids.repository}"
+
   provider_arn = one(concat(aws_iam_openid_connect_provider.github[*].arn, data.aws_iam_openid_connect_provider.github[*].arn))
 }
 
@@ -45,7 +49,7 @@ resource "aws_iam_role" "this" {
       Condition = {
         StringEquals = {
           "${local.issuer}:aud" = local.audience
-          "${local.issuer}:sub" = "repo:${var.repository}:environment:${each.value.environment}"
+          "${local.issuer}:sub" = "repo:${local.repository}:environment:${each.value.environment}"
         }
       }
     }]

@@ -3,7 +3,8 @@ mock_provider "aws" {
 }
 
 variables {
-  repository = "tms-example/tms"
+  repository     = "tms-example/tms"
+  repository_ids = null
 
   roles = {
     build = {

@@ -8,6 +8,11 @@ variable "repository" {
   }
 }
 
+variable "repository_ids" {
+  description = "GitHub's numbers of the repository's owner and of the repository, which the subjects of a repository made, renamed or moved since 2026-07-15 name; null for an older one."
+  type        = object({ owner = number, repository = number })
+}
+
 variable "use_existing_provider" {
   description = "The account has an OIDC provider for GitHub already, which stays whose it is."
   type        = bool

@@ -29,6 +29,8 @@ SHARED = (
     "requirements",
     # Part of the integration tests' virtualenv.
     "simulator/requirements-data.txt",
+    # The addon's unit tests have their PostgreSQL from it.
+    "gps_ingestion_service/requirements-dev.txt",
 )
 # Words about the product are not the product.
 _PROSE = ".md"
