@@ -36,6 +36,11 @@ class Checkout:
         """Make origin's main be the commit before: HEAD was never merged."""
         git(self.folder, "update-ref", ORIGIN_MAIN, "HEAD^")
 
+    def go_back(self) -> None:
+        """Be the commit before; the one that is left stays known, as on GitHub."""
+        git(self.folder, "reset", "--quiet", "--hard", "HEAD^")
+        mark_as_pushed(self.folder)
+
     @property
     def commit(self) -> str:
         """The full SHA of its HEAD."""

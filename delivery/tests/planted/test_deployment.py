@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from delivery.runner.approvals import Approver
 from delivery.runner.components import GPS, ODOO
-from delivery.runner.source import git
 from planted import plants
 from planted.checkout import Checkout
 from planted.cluster import Cluster
@@ -100,17 +100,17 @@ def test_odoo_in_staging(
 
 
 def test_a_commit_that_is_older_than_what_was_deployed(
+    tmp_path: Path,
     unplanted: Checkout,
-    checkout: Checkout,
     pipelines: Pipelines,
     evidence: Evidence,
     released: Twin,
 ) -> None:
-    """The scratch clone holds the commit that the released one was made on."""
     newer = released(GPS)
-    assert git(unplanted.folder, "rev-parse", "HEAD^") == checkout.commit
+    older = unplanted.copy(tmp_path / "older")
+    older.go_back()
 
-    planted = pipelines.push(checkout, GPS)
+    planted = pipelines.push(older, GPS)
 
     assert "which is newer than" in planted.log((STAGING, OLDER))
     evidence.fails("older commit", GPS, planted, (STAGING, OLDER), newer)
