@@ -30,22 +30,6 @@ run "the_state_is_kept_by_a_bucket_of_its_own" {
   }
 }
 
-run "a_repository_of_today_has_its_numbers_in_each_subject" {
-  command = plan
-
-  variables {
-    repository_ids = { owner = 123456, repository = 789012345 }
-  }
-
-  assert {
-    condition = alltrue([
-      for condition in module.github.subjects :
-      startswith(condition.StringEquals["token.actions.githubusercontent.com:sub"], "repo:tms-example@123456/tms@789012345:environment:")
-    ])
-    error_message = "GitHub puts the number of the owner and of the repository behind their names."
-  }
-}
-
 run "each_role_has_one_exact_subject" {
   command = plan
 
@@ -219,5 +203,21 @@ run "each_environment_writes_its_own_names" {
       if s.Sid == "LeaveOtherNames"
     ]) == ["staging.tms.example", "*.staging.tms.example", "*-staging.tms.example"]
     error_message = "Both environments are in one zone: staging must not move production's names."
+  }
+}
+
+run "a_repository_of_today_has_its_numbers_in_each_subject" {
+  command = plan
+
+  variables {
+    repository_ids = { owner = 123456, repository = 789012345 }
+  }
+
+  assert {
+    condition = alltrue([
+      for condition in module.github.subjects :
+      startswith(condition.StringEquals["token.actions.githubusercontent.com:sub"], "repo:tms-example@123456/tms@789012345:environment:")
+    ])
+    error_message = "GitHub puts the number of the owner and of the repository behind their names."
   }
 }
