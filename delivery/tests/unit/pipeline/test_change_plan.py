@@ -48,6 +48,11 @@ def test_knows_what_matters_to_a_component(name: str, matters: bool) -> None:
     assert bool(touches([name], GPS)) is matters
 
 
+def test_the_lock_that_brings_postgresql_matters_to_the_addon() -> None:
+    changed = ["gps_ingestion_service/requirements-dev.txt", *FILES]
+    assert touches(changed, "odoo_addons/tms_management") == changed[:1]
+
+
 @pytest.mark.parametrize(
     ("event", "ref", "changed", "expected"),
     [
