@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from planted.outcome import Digests
 from planted.plants import PLANTED_TABLE
 
 STAGING, PRODUCTION = "tms-staging", "tms-production"
+REVISION = "deployment.kubernetes.io/revision"
 # Tables of the business. Odoo's own jobs write into others at any time, and each push
 # of the GPS service leaves a receipt.
 ODOO_TABLES = (
@@ -80,22 +82,53 @@ class Cluster:
     def restored(self, component: Component, namespace: str) -> Iterator[None]:
         """Let the block deploy there; what ran before it runs again afterwards."""
         before = self.running(component, namespace)
+        revisions = self._revisions(component, namespace)
         try:
             yield
         finally:
             if self.running(component, namespace) != before:
-                self._undo(component, namespace)
+                self._undo(namespace, revisions)
 
-    def _undo(self, component: Component, namespace: str) -> None:
-        """Bring back the pods that ran before the last deployment."""
-        for item in self._list("deployments", component, namespace):
-            name = f"deployment/{item['metadata']['name']}"
-            for words in (("undo", name), ("status", name, "--timeout=300s")):
+    def _revisions(self, component: Component, namespace: str) -> dict[str, str]:
+        """The number that Kubernetes gave to what each Deployment runs, by its name."""
+        return {
+            item["metadata"]["name"]: item["metadata"]["annotations"][REVISION]
+            for item in self._list("deployments", component, namespace)
+        }
+
+    def _undo(self, namespace: str, revisions: Mapping[str, str]) -> None:
+        """Bring back the pods of earlier revisions."""
+        for name, revision in revisions.items():
+            what = f"deployment/{name}"
+            back = ("undo", what, f"--to-revision={revision}")
+            for words in (back, ("status", what, "--timeout=300s")):
                 self.kubectl(
                     *("rollout", *words, "-n", namespace),
-                    purpose=f"bringing back {name}",
+                    purpose=f"bringing back {what}",
                     timeout_s=320,
                 )
+
+    @contextmanager
+    def obstructed(self, component: Component) -> Iterator[Callable[[], str]]:
+        """Put a table of the planted migration's name into staging's way.
+
+        Gives what clears it away. Afterwards the database is where it was.
+        """
+        way_back = self.sql(component, STAGING, WAY_BACK[component])
+        drop = f"DROP TABLE {PLANTED_TABLE}"
+        self.sql(component, STAGING, f"CREATE TABLE {PLANTED_TABLE} (text text)")
+        try:
+            yield partial(self.sql, component, STAGING, drop)
+        finally:
+            self.sql(component, STAGING, way_back)
+
+    def let_deadline_pass(self, component: Component) -> None:
+        """Have Kubernetes call staging's rollout late, minutes before it would."""
+        name = f"deployment/{component.name}"
+        short = '{"spec": {"progressDeadlineSeconds": 1}}'
+        late = ("--for=condition=Progressing=False", "--timeout=60s")
+        for words in (("patch", name, "--patch", short), ("wait", name, *late)):
+            self.kubectl(*words, "-n", STAGING, purpose=f"making {name} late")
 
     def production(self) -> Digests:
         """What production runs, of both components."""

@@ -25,6 +25,7 @@ from planted.pipelines import (
 
 STAGING, TEST = "Deploy to Staging", "Integration Test"
 OLDER = "Refuse a commit that is older than the one before it"
+EARLIER = "Clear what an earlier deployment left"
 MIGRATION, EVERY_WORKLOAD = "Wait for the migration", "Wait for every workload"
 HEALTH, SUITE = "Verify Deployment Health", "Execute Integration Test Suite"
 APPROVAL = "Production Approval"
@@ -97,6 +98,28 @@ def test_odoo_in_staging(
     if step == EVERY_WORKLOAD:
         assert planted.passed((STAGING, HEALTH)), planted.told
     evidence.fails(case, ODOO, planted, (STAGING, step), unplanted)
+
+
+def test_a_migration_that_failed_passes_once_its_cause_is_gone(
+    checkout: Checkout,
+    pipelines: Pipelines,
+    cluster: Cluster,
+    evidence: Evidence,
+    released: Twin,
+) -> None:
+    """Although Kubernetes calls the Deployment late by then."""
+    released(GPS)
+    checkout.plant(plants.migration(checkout, GPS))
+
+    with cluster.restored(GPS, "tms-staging"), cluster.obstructed(GPS) as clear:
+        planted = pipelines.push(checkout, GPS, changes={"WAIT_AT_MOST_S": "180"})
+        cluster.let_deadline_pass(GPS)
+        clear()
+        again = pipelines.by_hand_on_main(checkout, GPS, refuse)
+
+    assert "past its progress deadline" in again.log((STAGING, EARLIER)), again.told
+    assert again.passed((TEST, SUITE)) and again.failure == (APPROVAL, DECISION)
+    evidence.fails("migration in vain", GPS, planted, (STAGING, MIGRATION), again)
 
 
 def test_a_commit_that_is_older_than_what_was_deployed(

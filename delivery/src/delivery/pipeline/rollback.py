@@ -17,7 +17,12 @@ from delivery.pipeline.errors import StepError
 from delivery.pipeline.images import Image
 from delivery.pipeline.process import Runner, output_of
 from delivery.pipeline.releases import ROLLBACK, SUCCESS, Release
-from delivery.pipeline.render import KubernetesObject, application, migration_job
+from delivery.pipeline.render import (
+    KubernetesObject,
+    application,
+    migration_job,
+    name_of,
+)
 from delivery.pipeline.rollout import (
     Progress,
     State,
@@ -183,10 +188,25 @@ def guard_schema(
     try:
         limit_s = SCHEMA_CHECK_S + 60.0
         wait(lambda: look() or [_missing(name)], limit_s, clock, sleep, say)
-        logs = output_of(runner, ["kubectl", "logs", f"job/{name}", *space])
+        pod = _answered(live_objects(objects, "pods", runner), name)
+        logs = output_of(runner, ["kubectl", "logs", pod, *space])
         return refuse_backwards(read_report(logs), digest)
     finally:
         runner([*delete, *space])
+
+
+def _answered(pods: list[KubernetesObject], job: str) -> str:
+    """Name of the pod that ended well; a Job that succeeds may have failed before.
+
+    :raises StepError: it is gone, and its answer with it
+    """
+    for pod in pods:
+        owners = [item["name"] for item in pod["metadata"].get("ownerReferences", [])]
+        if job in owners and pod["status"].get("phase") == "Succeeded":
+            return name_of(pod)
+    raise StepError(
+        "schema-unknown", f"no pod of job/{job} is left to be read: try again"
+    )
 
 
 def _missing(name: str) -> Progress:

@@ -26,6 +26,7 @@ POLL_S = 2.0
 _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _ENDED = ("Succeeded", "Failed")
+_LATE = "ProgressDeadlineExceeded"
 
 
 class State(enum.Enum):
@@ -53,11 +54,12 @@ def judge_workload(live: KubernetesObject) -> Progress:
     what = f"{live['kind'].lower()}/{name_of(live)}"
     status: dict[str, Any] = live.get("status", {})
     wanted = live["spec"].get("replicas", 1)
-    for condition in status.get("conditions", []):
-        if condition.get("reason") == "ProgressDeadlineExceeded":
-            return Progress(what, State.FAILED, condition.get("message", ""))
+    # Until then its conditions are those of the deployment before.
     if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
         return Progress(what, State.WAITING, "not yet seen by its controller")
+    late = _late(live)
+    if late is not None:
+        return Progress(what, State.FAILED, late)
     updated = status.get("updatedReplicas", 0)
     available = status.get("availableReplicas", status.get("readyReplicas", 0))
     present = status.get("replicas", 0)
@@ -65,6 +67,14 @@ def judge_workload(live: KubernetesObject) -> Progress:
     if updated >= wanted and available >= wanted and present <= wanted:
         return Progress(what, State.DONE, detail)
     return Progress(what, State.WAITING, detail)
+
+
+def _late(live: KubernetesObject) -> str | None:
+    """What is said of a Deployment past its progress deadline; None: it is not."""
+    for condition in live.get("status", {}).get("conditions", []):
+        if condition.get("reason") == _LATE:
+            return str(condition.get("message", ""))
+    return None
 
 
 def judge_job(live: KubernetesObject) -> Progress:
@@ -235,6 +245,23 @@ def clear_migrations(
         command = ["kubectl", "delete", "job", name, "--namespace", namespace]
         output_of(runner, [*command, "--wait=true"])
     return removed
+
+
+def restart_late(
+    objects: list[KubernetesObject], live: list[KubernetesObject], runner: Runner
+) -> list[str]:
+    """Restart the Deployments past their progress deadline, and return their names.
+
+    Kubernetes keeps that verdict until a pod gets ready, or until the pods are to look
+    different. Deployed again as it was, now that the migration passes, such a
+    Deployment would be found late before its pods have had a chance.
+    """
+    namespace, _ = application(objects)
+    names = [name_of(item) for item in live if _late(item) is not None]
+    for name in names:
+        command = ["kubectl", "rollout", "restart", f"deployment/{name}"]
+        output_of(runner, [*command, "--namespace", namespace])
+    return names
 
 
 def diagnosis(objects: list[KubernetesObject], runner: Runner) -> str:

@@ -48,15 +48,19 @@ def _schema_guard(options: argparse.Namespace) -> int:
     return 0
 
 
-def _clear_migrations(options: argparse.Namespace) -> int:
+def _clear_earlier(options: argparse.Namespace) -> int:
     objects, _ = _pinned(options)
+    ask = patient(run)
     jobs = [
         job
-        for job in rollout.live_objects(objects, "jobs", patient(run))
+        for job in rollout.live_objects(objects, "jobs", ask)
         if job["metadata"]["labels"].get("app.kubernetes.io/component") == "migration"
     ]
     for name in rollout.clear_migrations(objects, jobs, run):
         print(f"removed the finished Job {name}")
+    live = rollout.live_objects(objects, "deployments", ask)
+    for name in rollout.restart_late(objects, live, ask):
+        print(f"restarted {name}, which was past its progress deadline")
     return 0
 
 
@@ -104,9 +108,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     guard.set_defaults(run=_schema_guard)
     clear = commands.add_parser(
-        "clear-migrations", help="remove finished migration Jobs"
+        "clear-earlier", help="clear what an earlier deployment left: Jobs, verdicts"
     )
-    clear.set_defaults(run=_clear_migrations)
+    clear.set_defaults(run=_clear_earlier)
     waiting = commands.add_parser("wait", help="wait for all that was deployed")
     waiting.add_argument("--timeout-s", type=float, required=True)
     waiting.add_argument("--migration-only", action="store_true")

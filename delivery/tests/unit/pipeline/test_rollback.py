@@ -197,7 +197,17 @@ def cluster(answers: Answers, report: object, **status: Any) -> None:
     answers.on("apply")
     answers.on("get", "jobs", output={"items": [job("another", status=COMPLETE)]})
     answers.on("get", "jobs", output={"items": [job(NAME, status=status)]})
-    answers.on("logs", output=json.dumps(report))
+    # The first try failed, on a node that went away; its log says nothing of it.
+    tries = [check_pod("x-failed", "Failed"), check_pod("x-other", "Succeeded", "y")]
+    good = check_pod("x-good", "Succeeded")
+    answers.on("get", "pods", output={"items": [*tries, good]})
+    answers.on("logs", "x-good", output=json.dumps(report))
+
+
+def check_pod(name: str, phase: str, job_name: str = NAME) -> dict[str, Any]:
+    owner = {"kind": "Job", "name": job_name}
+    metadata = {"name": name, "ownerReferences": [owner]}
+    return {"metadata": metadata, "status": {"phase": phase}}
 
 
 def guard(answers: Answers, clock: Clock) -> str:
@@ -229,6 +239,17 @@ def test_an_image_that_cannot_be_asked_is_refused(
     cluster(answers, {}, **FAILED)
     with pytest.raises(StepError, match="rollout-failed"):
         guard(answers, clock)
+
+
+def test_a_check_whose_pod_is_gone_has_not_answered(
+    answers: Answers, clock: Clock
+) -> None:
+    answers.on("get", "pods", output={"items": [check_pod("x", "Failed")]})
+    cluster(answers, {"state": "current"}, **COMPLETE)
+    answers.rules[0][1].pop()
+    with pytest.raises(StepError, match="schema-unknown"):
+        guard(answers, clock)
+    assert answers.calls[-1][0][:4] == ["kubectl", "delete", "job", NAME]
 
 
 def test_an_image_that_never_answers_is_refused(answers: Answers, clock: Clock) -> None:

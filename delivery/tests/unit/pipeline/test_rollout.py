@@ -17,6 +17,7 @@ from delivery.pipeline.rollout import (
     judge,
     judge_job,
     judge_workload,
+    restart_late,
     scaled_up,
     wait,
 )
@@ -41,6 +42,8 @@ ARRIVED = {
     "availableReplicas": 2,
 }
 
+LATE = [{"reason": "ProgressDeadlineExceeded", "message": "late"}]
+
 
 def live(**status: Any) -> dict[str, Any]:
     return deployment("gps-ingestion-service", "x", status={**ARRIVED, **status})
@@ -54,10 +57,9 @@ def live(**status: Any) -> dict[str, Any]:
         ({"availableReplicas": 1}, State.WAITING),
         ({"replicas": 3}, State.WAITING),
         ({"observedGeneration": 0}, State.WAITING),
-        (
-            {"conditions": [{"reason": "ProgressDeadlineExceeded", "message": "late"}]},
-            State.FAILED,
-        ),
+        ({"conditions": LATE}, State.FAILED),
+        # The verdict on the deployment before, which the controller has yet to drop.
+        ({"conditions": LATE, "observedGeneration": 0}, State.WAITING),
         ({"conditions": [{"reason": "NewReplicaSetAvailable"}]}, State.DONE),
     ],
 )
@@ -249,6 +251,17 @@ def test_the_same_migration_may_still_run(answers: Answers) -> None:
 def test_another_images_migration_stops_the_deployment(answers: Answers) -> None:
     with pytest.raises(StepError, match="migration-running"):
         clear_migrations(rendered(), [job("other")], answers)
+
+
+def test_a_deployment_that_was_late_starts_anew(answers: Answers) -> None:
+    answers.on("rollout", "restart")
+    late = live(conditions=LATE)
+    sound = deployment("gps-worker", "x", status=ARRIVED)
+    restarted = restart_late(rendered(), [late, sound], answers)
+    assert restarted == ["gps-ingestion-service"]
+    ((command, _),) = answers.calls
+    words = ["kubectl", "rollout", "restart", "deployment/gps-ingestion-service"]
+    assert command == [*words, "--namespace", "tms-staging"]
 
 
 def test_a_stuck_deployment_is_explained(answers: Answers) -> None:

@@ -18,7 +18,8 @@ from .conftest import (
     deployment,
     job,
 )
-from .test_rollout import ARRIVED, RIGHT, pod
+from .test_rollback import check_pod
+from .test_rollout import ARRIVED, LATE, RIGHT, pod
 
 WORK = f"gps-ingestion-service-migrate-{DIGEST[7:19]}"
 OVERLAY = ["--overlay", "./kube/staging"]
@@ -44,6 +45,7 @@ def test_guards_the_schema(world: Answers, capsys: pytest.CaptureFixture[str]) -
     world.on("delete")
     world.on("apply")
     world.on("get", "jobs", output={"items": [job(name, status=COMPLETE)]})
+    world.on("get", "pods", output={"items": [check_pod("x", "Succeeded", name)]})
     world.on("logs", output='{"state": "current", "database": "r1", "image": "r1"}')
     assert main(["schema-guard", *OVERLAY, "--digest", DIGEST]) == 0
     assert "the database is current" in capsys.readouterr().out
@@ -53,9 +55,23 @@ def test_removes_only_finished_migrations(world: Answers) -> None:
     check = job("check", status=COMPLETE)
     check["metadata"]["labels"]["app.kubernetes.io/component"] = "schema-check"
     world.on("get", "jobs", output={"items": [job("old", status=COMPLETE), check]})
+    world.on("get", "deployments", output={"items": [deployment("sound", "x")]})
     world.on("delete")
-    assert main(["clear-migrations", *OVERLAY, "--digest", DIGEST]) == 0
+    assert main(["clear-earlier", *OVERLAY, "--digest", DIGEST]) == 0
     assert [call[3] for call in world.commands("delete")] == ["old"]
+    assert world.commands("restart") == []
+
+
+def test_what_was_late_starts_anew(
+    world: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = deployment("gps-worker", "x", status={**ARRIVED, "conditions": LATE})
+    world.on("get", "jobs", output={"items": []})
+    world.on("get", "deployments", output={"items": [late]})
+    world.on("restart")
+    assert main(["clear-earlier", *OVERLAY, "--digest", DIGEST]) == 0
+    assert [call[3] for call in world.commands("restart")] == ["deployment/gps-worker"]
+    assert "restarted gps-worker" in capsys.readouterr().out
 
 
 def live(part: str, name: str, count: int) -> dict[str, Any]:
