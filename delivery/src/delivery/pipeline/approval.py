@@ -204,10 +204,18 @@ def check_armed(
     :param environment: GitHub's description of the environment.
     :param approvers: who they must be, the logins of people or the slugs of teams.
     :raises StepError: nobody would be asked, or others, or people could approve their
-        own run
+        own run, or administrators could go past the question
     """
     parse_digest(digest)
     name = environment.get("name", "")
+    # What GitHub does not say, it does not promise.
+    if environment.get("can_admins_bypass") is not False:
+        raise StepError(
+            "gate-open-to-admins",
+            f"administrators may bypass the reviewers of {name!r}: switch off *Allow "
+            "administrators to bypass configured protection rules* under Settings > "
+            "Environments, as terraform/github does",
+        )
     for rule in environment.get("protection_rules", []):
         if rule.get("type") != "required_reviewers":
             continue

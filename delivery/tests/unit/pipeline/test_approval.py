@@ -183,7 +183,8 @@ def test_the_repositorys_policy_names_both_leads() -> None:
 
 def environment(**rule: Any) -> dict[str, Any]:
     rules = [{"type": "branch_policy"}, {"type": "required_reviewers", **rule}]
-    return {"name": "production", "protection_rules": rules}
+    closed = {"name": "production", "can_admins_bypass": False}
+    return {**closed, "protection_rules": rules}
 
 
 REVIEWERS = [
@@ -203,12 +204,22 @@ def test_an_armed_gate_names_its_reviewers() -> None:
     [
         environment(reviewers=[], prevent_self_review=True),
         environment(reviewers=REVIEWERS, prevent_self_review=False),
-        {"name": "production"},
+        {"name": "production", "can_admins_bypass": False},
     ],
 )
 def test_a_gate_that_would_ask_nobody_is_an_error(described: dict[str, Any]) -> None:
     with pytest.raises(StepError, match="gate-not-armed"):
         check_armed(described, DIGEST, NAMED)
+
+
+@pytest.mark.parametrize("said", [{"can_admins_bypass": True}, {}])
+def test_a_gate_that_administrators_may_bypass_is_an_error(
+    said: dict[str, bool],
+) -> None:
+    armed = environment(reviewers=REVIEWERS, prevent_self_review=True)
+    del armed["can_admins_bypass"]
+    with pytest.raises(StepError, match="gate-open-to-admins"):
+        check_armed({**armed, **said}, DIGEST, NAMED)
 
 
 @pytest.mark.parametrize(

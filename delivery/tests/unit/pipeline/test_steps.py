@@ -325,6 +325,7 @@ class Hosted:
     answers: dict[str, Any] = {
         "environments/production": {
             "name": "production",
+            "can_admins_bypass": False,
             "protection_rules": [
                 {
                     "type": "required_reviewers",
