@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from delivery.pipeline.approval import Decision, Request
-from delivery.pipeline.releases import LocalReleases, last_success
+from delivery.pipeline.releases import LocalReleases, deployed_commits
 from delivery.platform.local import LocalPlatform
 from delivery.runner import addresses
 from delivery.runner.act import Order, new_folder, run_workflow
@@ -53,11 +53,10 @@ class Pipelines:
     served: Mapping[str, str]
     odoo_home: Callable[[], Path]
 
-    def last_commit(self, component: Component) -> str:
-        """The commit that went to production last, as the plan of a push sees it."""
+    def last_commits(self, component: Component) -> list[str | None]:
+        """The commits that were deployed last, as the plan of a push sees them."""
         log = LocalReleases(self.folder / "releases")
-        last = last_success(log, component.name, "production")
-        return last.commit if last else ""
+        return deployed_commits(log, component.name)
 
     def environment(self) -> dict[str, str]:
         """What every step finds, unless a case changes it."""

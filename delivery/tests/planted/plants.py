@@ -20,8 +20,8 @@ def harmless(text: str) -> dict[str, str]:
 
 
 def prose(text: str) -> dict[str, str]:
-    """Words about the component, which change nothing that is delivered."""
-    return {f"{GPS.source_path}/planted.md": f"{text}\n"}
+    """Words about the project, which change nothing that is delivered."""
+    return {"docs/planted.md": f"{text}\n"}
 
 
 def lint_error(component: Component) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What a run has to do, from what a change touches.
 
-A change is measured against what was last deployed with success, not against the last
-commit: a deployment that failed or was refused must not lose its changes.
+A push is measured against what was last deployed with success, not only against the
+commit before it: a deployment that failed or was refused must not lose its changes. It
+is measured against staging as well as production, and against the commit before, for a
+change that is taken back while it waits for approval leaves production as it was.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import dataclasses
 import enum
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,7 +34,7 @@ SHARED = (
     # The addon's unit tests have their PostgreSQL from it.
     "gps_ingestion_service/requirements-dev.txt",
 )
-# Words about the product are not the product.
+# Words about the product are not the product; but tests may hold the product to them.
 _PROSE = ".md"
 
 
@@ -73,15 +75,31 @@ class Plan:
         return bool(getattr(self, stage.value.replace("-", "_")))
 
 
-def touches(files: Sequence[str], component: str) -> list[str]:
-    """The files that matter to ``component``."""
+@dataclass(frozen=True)
+class Change:
+    """What matters to one component of all files that differ.
+
+    :param product: files that it is made of, or delivered by.
+    :param words: Markdown among its own files, which its tests may read.
+    """
+
+    product: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{len(self.product)} files and {len(self.words)} of words"
+
+
+def what_matters(files: Iterable[str], component: str) -> Change:
+    """The files that matter to ``component``, a Source Path."""
     roots = [PurePosixPath(root) for root in (component, *SHARED)]
-    return [
-        name
-        for name in files
-        if PurePosixPath(name).suffix != _PROSE
-        and any(PurePosixPath(name).is_relative_to(root) for root in roots)
-    ]
+    paths = [PurePosixPath(name) for name in files]
+    words = [path for path in paths if path.suffix == _PROSE]
+    product = (path for path in paths if path.suffix != _PROSE)
+    return Change(
+        tuple(str(path) for path in product if any(map(path.is_relative_to, roots))),
+        tuple(str(path) for path in words if path.is_relative_to(component)),
+    )
 
 
 def is_release_tag(ref: str) -> bool:
@@ -89,19 +107,20 @@ def is_release_tag(ref: str) -> bool:
     return _RELEASE_TAG.fullmatch(ref) is not None
 
 
-def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
+def plan(event: str, ref: str, change: Change | None) -> Plan:
     """Decide what a run does.
 
     :param event: GitHub's name of what started it.
     :param ref: the full ref it runs on.
-    :param changed: the component's changed files; None where there is nothing to
+    :param change: what changed of the component; None where there is nothing to
         compare with.
     :raises StepError: the event is none that a pipeline has
     """
-    count = "all files" if changed is None else f"{len(changed)} files"
-    touched = changed is None or bool(changed)
+    count = "all files" if change is None else str(change)
+    touched = change is None or bool(change.product)
+    verify = change is None or touched or bool(change.words)
     if event in ("pull_request", "merge_group"):
-        return Plan(touched, touched, False, f"{event}: {count} to check")
+        return Plan(verify, touched, False, f"{event}: {count} to check")
     if event == "workflow_dispatch":
         if ref == MAIN or is_release_tag(ref):
             return Plan(True, False, True, f"by hand on {ref}: all stages")
@@ -111,31 +130,44 @@ def plan(event: str, ref: str, changed: Sequence[str] | None) -> Plan:
     if event == "push" and is_release_tag(ref):
         return Plan(True, False, True, f"{ref}: all stages, one image per commit")
     if event == "push" and ref == MAIN:
-        return Plan(touched, False, touched, f"main: {count} since the last deployment")
+        return Plan(verify, False, touched, f"main: {count} since the last deployment")
     raise StepError("plan", f"no plan for {event} on {ref}")
 
 
-def base_of(event: Mapping[str, Any], name: str, deployed: str | None) -> str | None:
-    """The commit that a change is compared with; None: everything is new."""
-    if name == "pull_request":
-        return str(event["pull_request"]["base"]["sha"])
-    if name == "merge_group":
-        return str(event["merge_group"]["base_sha"])
-    return deployed
+def bases_of(
+    event: Mapping[str, Any], name: str, deployed: Sequence[str | None]
+) -> list[str | None]:
+    """The commits that a change is compared with; None: everything is new.
 
-
-def changed_files(base: str | None, head: str, runner: Runner) -> list[str] | None:
-    """Names of the files that differ, both names of a renamed one.
-
-    None where ``base`` is unknown here (rewritten, or never fetched): then nothing can
-    be left out.
+    :param event: GitHub's payload of what started the run.
+    :param deployed: for each environment the commit of its last successful deployment.
     """
-    if not base:
-        return None
-    result = runner(["git", "diff", "--no-renames", "--name-only", "-z", base, head])
-    if result.code != 0:
-        return None
-    return [name for name in result.output.split("\0") if name]
+    if name == "pull_request":
+        return [str(event["pull_request"]["base"]["sha"])]
+    if name == "merge_group":
+        return [str(event["merge_group"]["base_sha"])]
+    before = event.get("before")
+    return [*deployed, str(before)] if before else list(deployed)
+
+
+def changed_files(
+    bases: Iterable[str | None], head: str, runner: Runner
+) -> set[str] | None:
+    """Names of the files that differ from any of ``bases``, both of a renamed one.
+
+    None where a base is unknown here (rewritten, never fetched, or there is none): then
+    nothing can be left out.
+    """
+    found: set[str] = set()
+    for base in bases:
+        if not base:
+            return None
+        diff = ["git", "diff", "--no-renames", "--name-only", "-z", base, head]
+        result = runner(diff)
+        if result.code != 0:
+            return None
+        found.update(name for name in result.output.split("\0") if name)
+    return found
 
 
 def judge_results(

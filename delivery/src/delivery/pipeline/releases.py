@@ -20,6 +20,7 @@ from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import StepError
 from delivery.pipeline.github import GitHub
 
+ENVIRONMENTS = ("staging", "production")
 SUCCESS = "success"
 FAILURE = "failure"
 RELEASE = "release"
@@ -89,6 +90,12 @@ def last_success(log: ReleaseLog, component: str, environment: str) -> Release |
     """The newest deployment that succeeded, if any did."""
     records = log.history(component, environment)
     return next((item for item in records if item.outcome == SUCCESS), None)
+
+
+def deployed_commits(log: ReleaseLog, component: str) -> list[str | None]:
+    """The commit that each environment's last successful deployment came from."""
+    last = [last_success(log, component, name) for name in ENVIRONMENTS]
+    return [item.commit if item else None for item in last]
 
 
 @dataclass(frozen=True)

@@ -49,32 +49,28 @@ def _settle(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     name, ref = os.environ["GITHUB_EVENT_NAME"], os.environ["GITHUB_REF"]
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text("utf-8"))
-    deployed = None
+    deployed: list[str | None] = [None]
     if name == "push" and ref == change_plan.MAIN:
-        deployed = _deployed_commit(options.component, "production")
+        log = releases.release_log(os.environ)
+        deployed = releases.deployed_commits(log, options.component)
     if change_plan.is_release_tag(ref):
         ancestry.refuse_off_main(os.environ["GITHUB_SHA"], ref, run)
-    base = change_plan.base_of(event, name, deployed)
-    changed = change_plan.changed_files(base, os.environ["GITHUB_SHA"], run)
+    bases = change_plan.bases_of(event, name, deployed)
+    changed = change_plan.changed_files(bases, os.environ["GITHUB_SHA"], run)
+    change = None
     if changed is not None:
-        changed = change_plan.touches(changed, options.source_path)
-    result = change_plan.plan(name, ref, changed)
+        change = change_plan.what_matters(sorted(changed), options.source_path)
+    result = change_plan.plan(name, ref, change)
     set_outputs({"plan": result.to_json()})
     add_summary(f"Plan: {result.why}")
     print(result.why)
     return 0
 
 
-def _deployed_commit(component: str, environment: str) -> str | None:
-    """The commit of the last deployment that succeeded."""
-    log = releases.release_log(os.environ)
-    last = releases.last_success(log, component, environment)
-    return last.commit if last else None
-
-
 def _refuse_older(options: argparse.Namespace) -> int:
-    deployed = _deployed_commit(options.component, options.environment)
-    commit = os.environ["GITHUB_SHA"]
+    log = releases.release_log(os.environ)
+    last = releases.last_success(log, options.component, options.environment)
+    commit, deployed = os.environ["GITHUB_SHA"], last.commit if last else None
     print(ancestry.refuse_older(commit, deployed, options.environment, run))
     return 0
 

@@ -13,7 +13,7 @@ from delivery.pipeline import change_plan
 from delivery.pipeline.approval import read_approvers
 from delivery.pipeline.process import Result
 from delivery.pipeline.process import run as run_quietly
-from delivery.pipeline.releases import LocalReleases, last_success
+from delivery.pipeline.releases import LocalReleases, deployed_commits
 from delivery.platform.kubectl import Kubectl
 from delivery.platform.local import LocalPlatform
 from delivery.runner import addresses, picture
@@ -123,20 +123,21 @@ class LocalRun:
     def _event(self, component: Component, source: Path) -> str:
         """A push, unless its plan would be to do nothing."""
         log = LocalReleases(self.machine.releases)
-        last = last_success(log, component.name, "production")
-        if self.settings.ref != MAIN or last is None:
+        if self.settings.ref != MAIN:
             return "push"
 
         def in_source(command: Sequence[str], stdin: str = "") -> Result:
             return run_quietly(["git", "-C", str(source), *command[1:]], stdin)
 
-        changed = change_plan.changed_files(last.commit, "HEAD", in_source)
-        if changed is None or change_plan.touches(changed, component.source_path):
+        deployed = deployed_commits(log, component.name)
+        changed = change_plan.changed_files(deployed, "HEAD", in_source)
+        if changed is None:
+            return "push"
+        if change_plan.what_matters(changed, component.source_path).product:
             return "push"
         self._say(
-            f"a push would end after its plan, as nothing of {component.name} changed"
-            f" since {last.commit[:12]} went to production: running all stages, by"
-            " manual dispatch"
+            f"a push would deploy nothing, as nothing of {component.name} changed"
+            " since it went to production: running all stages, by manual dispatch"
         )
         return "workflow_dispatch"
 

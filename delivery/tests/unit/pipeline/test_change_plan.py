@@ -9,19 +9,23 @@ import pytest
 
 from delivery.pipeline.change_plan import (
     MAIN,
+    Change,
     Plan,
     Stage,
-    base_of,
+    bases_of,
     changed_files,
     judge_results,
     plan,
-    touches,
+    what_matters,
 )
 from delivery.pipeline.errors import StepError
-from delivery.pipeline.process import Result, run
+from delivery.pipeline.process import run
 
 GPS = "gps_ingestion_service"
 FILES = ["gps_ingestion_service/src/x.py"]
+PRODUCT = Change(product=("gps_ingestion_service/src/x.py",))
+WORDS = Change(words=("gps_ingestion_service/docs/adding-a-format.md",))
+SAME = Change()
 
 
 @pytest.mark.parametrize(
@@ -36,44 +40,54 @@ FILES = ["gps_ingestion_service/src/x.py"]
         ("simulator/requirements-data.txt", True),
         ("Makefile", True),
         ("gps_ingestion_service/static/icon.svg", True),
-        ("gps_ingestion_service/README.md", False),
         ("gps_ingestion_service_old/x.py", False),
         ("odoo_addons/tms_management/models/x.py", False),
         ("docs/pipelines.md", False),
+        ("delivery/README.md", False),
         ("docs/images/live-map.png", False),
         ("simulator/x.py", False),
     ],
 )
 def test_knows_what_matters_to_a_component(name: str, matters: bool) -> None:
-    assert bool(touches([name], GPS)) is matters
+    assert what_matters([name], GPS) == Change(product=(name,) if matters else ())
+
+
+@pytest.mark.parametrize("name", ["docs/adding-a-format.md", "README.md"])
+def test_words_among_a_components_files_are_tested_with_it(name: str) -> None:
+    words = f"{GPS}/{name}"
+    assert what_matters([words], GPS) == Change(words=(words,))
+    assert what_matters([words], "odoo_addons/tms_management") == Change()
 
 
 def test_the_lock_that_brings_postgresql_matters_to_the_addon() -> None:
     changed = ["gps_ingestion_service/requirements-dev.txt", *FILES]
-    assert touches(changed, "odoo_addons/tms_management") == changed[:1]
+    change = what_matters(changed, "odoo_addons/tms_management")
+    assert change.product == tuple(changed[:1])
 
 
 @pytest.mark.parametrize(
-    ("event", "ref", "changed", "expected"),
+    ("event", "ref", "change", "expected"),
     [
-        ("push", MAIN, FILES, (True, False, True)),
-        ("push", MAIN, [], (False, False, False)),
+        ("push", MAIN, PRODUCT, (True, False, True)),
+        ("push", MAIN, SAME, (False, False, False)),
+        ("push", MAIN, WORDS, (True, False, False)),
         ("push", MAIN, None, (True, False, True)),
-        ("push", "refs/tags/v1.2.3", [], (True, False, True)),
-        ("push", "refs/tags/v1.2.3-rc.1", [], (True, False, True)),
-        ("pull_request", "refs/pull/7/merge", FILES, (True, True, False)),
-        ("pull_request", "refs/pull/7/merge", [], (False, False, False)),
-        ("merge_group", "refs/heads/gh-readonly-queue/x", FILES, (True, True, False)),
-        ("workflow_dispatch", MAIN, [], (True, False, True)),
-        ("workflow_dispatch", "refs/tags/v1.2.3", [], (True, False, True)),
-        ("workflow_dispatch", "refs/heads/feature", FILES, (True, False, False)),
-        ("workflow_dispatch", "refs/heads/v1.2.3", FILES, (True, False, False)),
+        ("push", "refs/tags/v1.2.3", SAME, (True, False, True)),
+        ("push", "refs/tags/v1.2.3-rc.1", SAME, (True, False, True)),
+        ("pull_request", "refs/pull/7/merge", PRODUCT, (True, True, False)),
+        ("pull_request", "refs/pull/7/merge", SAME, (False, False, False)),
+        ("pull_request", "refs/pull/7/merge", WORDS, (True, False, False)),
+        ("merge_group", "refs/heads/gh-readonly-queue/x", PRODUCT, (True, True, False)),
+        ("workflow_dispatch", MAIN, SAME, (True, False, True)),
+        ("workflow_dispatch", "refs/tags/v1.2.3", SAME, (True, False, True)),
+        ("workflow_dispatch", "refs/heads/feature", PRODUCT, (True, False, False)),
+        ("workflow_dispatch", "refs/heads/v1.2.3", PRODUCT, (True, False, False)),
     ],
 )
 def test_plans(
-    event: str, ref: str, changed: list[str] | None, expected: tuple[bool, ...]
+    event: str, ref: str, change: Change | None, expected: tuple[bool, ...]
 ) -> None:
-    result = plan(event, ref, changed)
+    result = plan(event, ref, change)
     assert (result.verify, result.pull_request_image, result.release) == expected
 
 
@@ -89,10 +103,11 @@ def test_anything_else_has_no_plan(event: str, ref: str) -> None:
 def test_compares_a_change_with_where_it_goes() -> None:
     pull = {"pull_request": {"base": {"sha": "b1"}}}
     group = {"merge_group": {"base_sha": "b2"}}
-    assert base_of(pull, "pull_request", "deployed") == "b1"
-    assert base_of(group, "merge_group", "deployed") == "b2"
-    assert base_of({}, "push", "deployed") == "deployed"
-    assert base_of({}, "push", None) is None
+    deployed = ["in staging", "in production"]
+    assert bases_of(pull, "pull_request", deployed) == ["b1"]
+    assert bases_of(group, "merge_group", deployed) == ["b2"]
+    assert bases_of({"before": "b3"}, "push", deployed) == [*deployed, "b3"]
+    assert bases_of({}, "push", deployed) == deployed
 
 
 # With a real repository.
@@ -124,22 +139,26 @@ def commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_moved_file_has_changed_in_both_places(commits: list[str]) -> None:
-    assert changed_files(commits[0], commits[1], run) == ["a b.py", "c.py"]
+    assert changed_files(commits[:1], commits[1], run) == {"a b.py", "c.py"}
 
 
 def test_several_commits_are_one_change(commits: list[str]) -> None:
-    assert changed_files(commits[0], commits[2], run) == ["a b.py"]
+    assert changed_files(commits[:1], commits[2], run) == {"a b.py"}
+
+
+def test_what_was_taken_back_has_changed_where_it_was_deployed(
+    commits: list[str],
+) -> None:
+    production, staging = commits[0], commits[1]
+    assert changed_files([staging, production], commits[0], run) == {"a b.py", "c.py"}
 
 
 def test_a_commit_that_is_not_here_leaves_nothing_out(commits: list[str]) -> None:
-    assert changed_files("0" * 40, commits[2], run) is None
+    assert changed_files([commits[0], "0" * 40], commits[2], run) is None
 
 
-def test_without_an_earlier_deployment_everything_is_new() -> None:
-    def never(command: object, stdin: str = "") -> Result:
-        raise AssertionError("nothing to compare")
-
-    assert changed_files(None, "HEAD", never) is None
+def test_without_an_earlier_deployment_everything_is_new(commits: list[str]) -> None:
+    assert changed_files([commits[0], None], commits[0], run) is None
 
 
 # The required check.

@@ -216,12 +216,29 @@ def test_plans_from_what_was_deployed(
     work: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record()
+    record("--environment", "staging", "--commit", "d" * 40)
+    work.event({"before": "e" * 40})
     seen = Answers()
     seen.on("git", output="docs/x.md\0delivery/README.md\0")
     monkeypatch.setattr(steps_run, "run", seen)
     assert main(PLAN) == 0
-    assert seen.calls[0][0][-2:] == [COMMIT, COMMIT]
+    bases = [call[-2] for call in seen.commands("diff")]
+    assert bases == ["d" * 40, COMMIT, "e" * 40]
     assert json.loads(work.outputs["plan"])["release"] is False
+
+
+def test_a_change_that_is_taken_back_before_its_approval_is_released(
+    work: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Production never had it, staging has, and it may still be approved."""
+    record()
+    record("--environment", "staging", "--commit", "d" * 40)
+    seen = Answers()
+    seen.on("diff", "d" * 40, output="odoo_addons/tms_management/models/x.py\0")
+    seen.on("diff", output="")
+    monkeypatch.setattr(steps_run, "run", seen)
+    assert main(PLAN) == 0
+    assert json.loads(work.outputs["plan"])["release"] is True
 
 
 def test_a_version_tag_releases_only_what_main_holds(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from delivery.pipeline.releases import LocalReleases, Release
+from delivery.pipeline.releases import ENVIRONMENTS, LocalReleases, Release
 from delivery.platform.errors import PlatformError
 from delivery.platform.kubectl import Kubectl
 from delivery.platform.local import LocalPlatform
@@ -123,10 +123,11 @@ class Here:
 
 
 def record(machine: Machine, commit: str, run: str) -> None:
-    """Record a deployment to production."""
+    """Record a deployment to staging, and to production after it."""
     about = ("success", run, "alice", "2026-11-23T22:00:00Z")
-    release = Release(GPS.name, "production", DIGEST, commit, "release", *about)
-    LocalReleases(machine.releases).record(release)
+    for environment in ENVIRONMENTS:
+        release = Release(GPS.name, environment, DIGEST, commit, "release", *about)
+        LocalReleases(machine.releases).record(release)
 
 
 @pytest.fixture
