@@ -1,5 +1,6 @@
 """A device that is not wanted any more goes with everything that was stored of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from support.service import (
 )
 
 from gps_ingestion_service.database import Connection, Database
+from gps_ingestion_service.facts import repository as facts
 from gps_ingestion_service.facts.model import Rules
 from gps_ingestion_service.facts.worker import FactWorker
 from gps_ingestion_service.observability.metrics import Metrics
@@ -194,3 +196,28 @@ async def test_a_note_of_a_device_that_is_gone_holds_up_no_other(
     await worker.work()
     assert await db.fetchval("SELECT count(*) FROM fact_due") == 0
     assert await db.fetchval("SELECT array_agg(device) FROM fact_state") == [here]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+async def test_a_pass_over_its_facts_is_waited_for(
+    service: Service, db: Connection, known: bool
+) -> None:
+    """Both want the same rows: whoever came first ends first, and neither fails."""
+    await put(service, "one", 1, enabled=False)
+    device = await key_of(db, "one")
+    await note(db, device)
+    if known:
+        await db.execute("INSERT INTO fact_state (device) VALUES ($1)", device)
+    async with db.transaction():
+        assert [due.device for due in await facts.claim(db, 9, 9)] == [device]
+        deleting = asyncio.create_task(delete(service, "one"))
+
+        async def waits() -> bool:
+            return bool(
+                await db.fetchval("SELECT true FROM pg_locks WHERE NOT granted")
+            )
+
+        await eventually(waits, "the deletion waits for the pass")
+        assert [state.device for state in await facts.lock(db, [device])] == [device]
+    assert (await deleting).status_code == 204
+    assert await db.fetchval("SELECT count(*) FROM fact_state") == 0

@@ -213,15 +213,27 @@ async def set_clock(
     return record is not None
 
 
-async def delete(connection: Executor, device: Device) -> int:
-    """Delete a device that :func:`lock` holds with all that was stored of it but its
-    messages in quarantine; the number of fixes.
+async def take_due(connection: Executor, device_id: str) -> None:
+    """Take all that is due of the device's facts, and with it their evaluation: a pass
+    that is at it is waited for, and none begins until the transaction ends.
 
-    The facts' lock comes first, as in a pass of theirs.
+    To be called before anything is locked that such a pass may come to wait for.
     """
+    await connection.execute(
+        """
+        DELETE FROM fact_due USING device
+        WHERE device.id = fact_due.device AND device_id = $1
+        """,
+        device_id,
+    )
+
+
+async def delete(connection: Executor, device: Device) -> int:
+    """Delete a device that :func:`take_due` and :func:`lock` hold with all that was
+    stored of it but its messages in quarantine; the number of fixes."""
     for statement in (
-        "DELETE FROM fact_state WHERE device = $1",
         "DELETE FROM fact_due WHERE device = $1",
+        "DELETE FROM fact_state WHERE device = $1",
         "DELETE FROM fact_checkpoint WHERE device = $1",
         "DELETE FROM fact_parked WHERE device = $1",
         "DELETE FROM fact WHERE device = $1",

@@ -128,6 +128,7 @@ class Provisioning:
         """
         async with self._database.query() as connection:
             async with connection.transaction():
+                await repository.take_due(connection, device_id)
                 device = await repository.lock(connection, device_id)
                 if device is None:
                     raise unknown_device(device_id)
