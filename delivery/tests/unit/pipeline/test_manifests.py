@@ -168,6 +168,22 @@ def test_cloud_objects_point_at_what_the_overlay_deploys(
 
 
 @pytest.mark.parametrize(("component", "environment"), OVERLAYS)
+def test_a_deployment_can_bring_its_secrets_before_all_else(
+    component: str, environment: str
+) -> None:
+    """By the selector of the workflow's step; the rest waits for the schema guard."""
+    workflow = ROOT / ".github" / "workflows" / f"deploy-{environment}.yml"
+    found = re.findall(r"kube/cloud/\S+ --selector (\S+)=(\S+)", workflow.read_text())
+    ((label, value),) = found
+    first = {
+        item["kind"]
+        for item in overlay(component, f"cloud/{environment}")
+        if item["metadata"]["labels"].get(label) == value
+    }
+    assert first == {"ExternalSecret"}
+
+
+@pytest.mark.parametrize(("component", "environment"), OVERLAYS)
 def test_the_load_balancer_asks_what_the_cluster_asks(
     component: str, environment: str
 ) -> None:
