@@ -49,7 +49,8 @@ module "registry" {
   kms_key_arn = aws_kms_key.shared.arn
 }
 
-# Findings of the registry's own scanner are for known operating system and language packages, continuously.
+# The registry's own scanner looks at packages of the operating system alone, once they are pushed and when a pipeline or
+# the daily re-scan asks. What pip installed is Trivy's and pip-audit's to find. ENHANCED looks at both, at a price.
 resource "aws_ecr_registry_scanning_configuration" "this" {
   scan_type = "BASIC"
 

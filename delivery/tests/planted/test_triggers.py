@@ -25,7 +25,7 @@ GATE, REQUIRED = "Gate on the image scan", "pl-gps-001 required"
 PLAN, PLANNING = "Plan", "Plan the run"
 UNIT, COVERAGE = "Unit Test & Coverage", "Validate Coverage Threshold"
 # act counts the jobs of a matrix behind their name.
-IN_PRODUCTION = f"Image of {GPS.name}-2"
+IN_PRODUCTION = f"Image of {GPS.name} in production-4"
 
 
 @pytest.mark.parametrize(

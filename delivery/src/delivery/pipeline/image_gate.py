@@ -76,7 +76,9 @@ class Scan:
 def decide(
     scans: Sequence[Scan], image: str, allowances: Iterable[Allowance]
 ) -> Verdict:
-    """Judge what the scanners found; one real, clean scan is needed to be clean.
+    """Judge what the scanners found; each that was asked has to have looked.
+
+    They see different things: ECR's basic scan knows no package but the system's.
 
     :param image: name of the image, whose allowances alone count.
     """
@@ -104,9 +106,11 @@ def decide(
     if open_findings:
         reason = f"{open_findings} {CRITICAL} must be mended or allowed"
         return Verdict(Outcome.FAILED, reason, tuple(lines))
-    if any(scan.checked for scan in scans):
+    blind = [scan.scanner for scan in scans if not scan.checked]
+    if scans and not blind:
         return Verdict(Outcome.CLEAN, f"no open {CRITICAL}", tuple(lines))
-    return Verdict(Outcome.NOT_CHECKED, "no scanner had real data", tuple(lines))
+    reason = f"{' and '.join(blind) or 'nobody'} had no real data to look with"
+    return Verdict(Outcome.NOT_CHECKED, reason, tuple(lines))
 
 
 def _critical(scan: Scan) -> list[tuple[str, str]]:

@@ -11,7 +11,14 @@ import subprocess
 import time
 from pathlib import Path
 
-from delivery.pipeline import acceptance, ancestry, approval, change_plan, releases
+from delivery.pipeline import (
+    acceptance,
+    ancestry,
+    approval,
+    change_plan,
+    issues,
+    releases,
+)
 from delivery.pipeline.change_plan import Plan, Stage
 from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import StepError
@@ -210,6 +217,12 @@ def _deployed(options: argparse.Namespace) -> int:
     return 0
 
 
+def _open_issue(options: argparse.Namespace) -> int:
+    github = GitHub.from_environment(os.environ)
+    print(f"told in {issues.tell(github, options.title, options.body)}")
+    return 0
+
+
 def _approval_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
 ) -> None:
@@ -277,3 +290,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for parser in (deployed, older):
         parser.add_argument("--component", required=True)
         parser.add_argument("--environment", required=True)
+    issue = commands.add_parser("open-issue", help="tell people of a failure")
+    issue.add_argument("--title", required=True)
+    issue.add_argument("--body", required=True)
+    issue.set_defaults(run=_open_issue)

@@ -80,9 +80,12 @@ def test_no_scanner_at_all_has_checked_nothing() -> None:
     assert judged().outcome is Outcome.NOT_CHECKED
 
 
-def test_one_real_scanner_is_enough() -> None:
+def test_each_scanner_that_was_asked_has_to_have_looked() -> None:
     scans = [Scan("ECR"), Scan("Trivy", checked=False, why="no database")]
-    assert judged(*scans).outcome is Outcome.CLEAN
+    verdict = judged(*scans)
+    assert verdict.outcome is Outcome.NOT_CHECKED
+    assert verdict.reason == "Trivy had no real data to look with"
+    assert judged(scans[0]).outcome is Outcome.CLEAN
 
 
 def test_even_an_emulators_critical_finding_stops() -> None:

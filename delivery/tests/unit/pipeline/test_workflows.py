@@ -276,7 +276,7 @@ def test_the_integration_tests_have_no_credentials_of_aws() -> None:
 
 WITH_A_LOGIN = {
     "package.yml": "Package & Scan Artifact",
-    "rescan.yml": "Image of ${{ matrix.component }}",
+    "rescan.yml": "Image of ${{ matrix.component }} in ${{ matrix.environment }}",
 }
 
 
