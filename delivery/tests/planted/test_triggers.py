@@ -88,6 +88,7 @@ def test_a_version_tag_releases_the_image_that_its_commit_has(
 
     tagged = pipelines.tag(unplanted, GPS, f"v0.0.{uuid.uuid4().int}")
 
+    assert tagged.run.passed, tagged.told
     assert digest_of(tagged) == digest
     assert tagged.step((PACKAGE, BUILD)) is None, tagged.told
     assert tagged.passed((PACKAGE, VERSION)), tagged.told
@@ -134,6 +135,7 @@ def test_a_version_tag_of_a_commit_without_an_image_runs_all_stages(
 
     tagged = pipelines.tag(checkout, GPS, f"v0.0.{uuid.uuid4().int}")
 
+    assert tagged.run.passed, tagged.told
     for place in ((UNIT, COVERAGE), (PACKAGE, BUILD), (PACKAGE, VERSION)):
         assert tagged.passed(place), tagged.told
     running = set().union(*cluster.running(GPS, PRODUCTION).values())
