@@ -32,3 +32,8 @@ output "name_servers" {
   description = "Name servers to which the registrar has to delegate the domain."
   value       = aws_route53_zone.this.name_servers
 }
+
+output "manual_deployment_policy_arns" {
+  description = "Policies for the role of a person who deploys by hand while the pipeline is broken, by environment."
+  value       = { for environment, policy in aws_iam_policy.manual_deployment : environment => policy.arn }
+}

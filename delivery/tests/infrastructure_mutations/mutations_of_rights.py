@@ -42,6 +42,20 @@ RIGHTS = (
         "bootstrap",
     ),
     tested(
+        "people who deploy by hand and cannot scan",
+        "bootstrap/people.tf",
+        '      "ecr:StartImageScan",\n',
+        "",
+        "people_can_deploy_by_hand_what_is_there failed",
+    ),
+    tested(
+        "people of staging who tag releases",
+        "bootstrap/people.tf",
+        "      local.read_staging_secrets,",
+        "      local.release_images,",
+        "people_can_deploy_by_hand_what_is_there failed",
+    ),
+    tested(
         "a subject of another environment",
         "bootstrap/roles.tf",
         'environment = "production"',

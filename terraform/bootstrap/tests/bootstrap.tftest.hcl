@@ -221,3 +221,23 @@ run "a_repository_of_today_has_its_numbers_in_each_subject" {
     error_message = "GitHub puts the number of the owner and of the repository behind their names."
   }
 }
+
+run "people_can_deploy_by_hand_what_is_there" {
+  command = plan
+
+  assert {
+    condition = [
+      for environment in ["staging", "production"] :
+      join(" ", sort(flatten([for s in jsondecode(aws_iam_policy.manual_deployment[environment].policy).Statement : s.Action])))
+      ] == [
+      "ecr:DescribeImageScanFindings ecr:DescribeImages ecr:StartImageScan eks:DescribeCluster kms:Decrypt secretsmanager:GetSecretValue",
+      "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:DescribeImageScanFindings ecr:DescribeImages ecr:DescribeImages ecr:PutImage ecr:StartImageScan eks:DescribeCluster",
+    ]
+    error_message = "The runbook finds, scans, deploys, tests and tags an image; it pushes no layer and reads no secret of production."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_policy.manual_deployment["staging"].policy, "production")
+    error_message = "Whoever deploys to staging by hand reaches nothing of production."
+  }
+}
