@@ -125,9 +125,10 @@ class Cluster:
     def let_deadline_pass(self, component: Component) -> None:
         """Have Kubernetes call staging's rollout late, minutes before it would."""
         name = f"deployment/{component.name}"
-        short = '{"spec": {"progressDeadlineSeconds": 1}}'
-        late = ("--for=condition=Progressing=False", "--timeout=60s")
-        for words in (("patch", name, "--patch", short), ("wait", name, *late)):
+        live = self.kubectl.get(name, "-n", STAGING, purpose="reading its deadline")
+        own = live["spec"]["progressDeadlineSeconds"]
+        late = ("wait", name, "--for=condition=Progressing=False", "--timeout=60s")
+        for words in (_patch(name, 1), late, _patch(name, own)):
             self.kubectl(*words, "-n", STAGING, purpose=f"making {name} late")
 
     def production(self) -> Digests:
@@ -210,6 +211,12 @@ class Cluster:
         )
         items: list[dict[str, Any]] = found["items"]
         return items
+
+
+def _patch(name: str, deadline_s: int) -> tuple[str, ...]:
+    """The words of kubectl that set a Deployment's progress deadline."""
+    spec = {"spec": {"progressDeadlineSeconds": deadline_s}}
+    return "patch", name, "--patch", json.dumps(spec)
 
 
 # Each writes the statements that undo the planted migration. What Odoo's image recorded
