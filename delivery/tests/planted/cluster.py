@@ -21,7 +21,6 @@ from planted.outcome import Digests
 from planted.plants import PLANTED_TABLE
 
 STAGING, PRODUCTION = "tms-staging", "tms-production"
-REVISION = "deployment.kubernetes.io/revision"
 # Tables of the business. Odoo's own jobs write into others at any time, and each push
 # of the GPS service leaves a receipt.
 ODOO_TABLES = (
@@ -82,28 +81,29 @@ class Cluster:
     def restored(self, component: Component, namespace: str) -> Iterator[None]:
         """Let the block deploy there; what ran before it runs again afterwards."""
         before = self.running(component, namespace)
-        revisions = self._revisions(component, namespace)
+        templates = {
+            item["metadata"]["name"]: item["spec"]["template"]
+            for item in self._list("deployments", component, namespace)
+        }
         try:
             yield
         finally:
             if self.running(component, namespace) != before:
-                self._undo(namespace, revisions)
+                self._bring_back(namespace, templates)
 
-    def _revisions(self, component: Component, namespace: str) -> dict[str, str]:
-        """The number that Kubernetes gave to what each Deployment runs, by its name."""
-        return {
-            item["metadata"]["name"]: item["metadata"]["annotations"][REVISION]
-            for item in self._list("deployments", component, namespace)
-        }
+    def _bring_back(self, namespace: str, templates: Mapping[str, object]) -> None:
+        """Give Deployments the pods that they had.
 
-    def _undo(self, namespace: str, revisions: Mapping[str, str]) -> None:
-        """Bring back the pods of earlier revisions."""
-        for name, revision in revisions.items():
+        Not by their history: of several deployments it forgets the oldest first, and
+        that may be the only one that worked.
+        """
+        for name, template in templates.items():
             what = f"deployment/{name}"
-            back = ("undo", what, f"--to-revision={revision}")
-            for words in (back, ("status", what, "--timeout=300s")):
+            change = [{"op": "replace", "path": "/spec/template", "value": template}]
+            patch = ("patch", what, "--type=json", "--patch", json.dumps(change))
+            for words in (patch, ("rollout", "status", what, "--timeout=300s")):
                 self.kubectl(
-                    *("rollout", *words, "-n", namespace),
+                    *(*words, "-n", namespace),
                     purpose=f"bringing back {what}",
                     timeout_s=320,
                 )
