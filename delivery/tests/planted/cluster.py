@@ -128,8 +128,12 @@ class Cluster:
         live = self.kubectl.get(name, "-n", STAGING, purpose="reading its deadline")
         own = live["spec"]["progressDeadlineSeconds"]
         late = ("wait", name, "--for=condition=Progressing=False", "--timeout=60s")
-        for words in (_patch(name, 1), late, _patch(name, own)):
-            self.kubectl(*words, "-n", STAGING, purpose=f"making {name} late")
+        tell = partial(self.kubectl, "-n", STAGING, purpose=f"making {name} late")
+        tell(*_patch(name, 1))
+        try:
+            tell(*late)
+        finally:
+            tell(*_patch(name, own))
 
     def production(self) -> Digests:
         """What production runs, of both components."""

@@ -117,7 +117,9 @@ def test_a_migration_that_failed_passes_once_its_cause_is_gone(
         clear()
         again = pipelines.by_hand_on_main(checkout, GPS, refuse)
 
-    assert "past its progress deadline" in again.log((STAGING, EARLIER)), again.told
+    assert "whose last rollout has not arrived" in again.log(
+        (STAGING, EARLIER)
+    ), again.told
     assert again.passed((TEST, SUITE)) and again.failure == (APPROVAL, DECISION)
     evidence.fails("migration in vain", GPS, planted, (STAGING, MIGRATION), again)
 

@@ -175,6 +175,8 @@ def guard_schema(
     name = job["metadata"]["name"]
     space = ["--namespace", namespace]
     delete = ["kubectl", "delete", "job", name, "--ignore-not-found", "--wait=true"]
+    # With its pods: an answer of an earlier check must not be taken for this one's.
+    delete.append("--cascade=foreground")
     output_of(runner, [*delete, *space])
     for item in objects:
         if item["kind"] in ("ConfigMap", "ServiceAccount"):

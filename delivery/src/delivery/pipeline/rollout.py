@@ -27,6 +27,7 @@ _NAME = "app.kubernetes.io/name"
 _COMPONENT = "app.kubernetes.io/component"
 _ENDED = ("Succeeded", "Failed")
 _LATE = "ProgressDeadlineExceeded"
+_ARRIVED = "NewReplicaSetAvailable"
 
 
 class State(enum.Enum):
@@ -247,21 +248,28 @@ def clear_migrations(
     return removed
 
 
-def restart_late(
+def restart_unfinished(
     objects: list[KubernetesObject], live: list[KubernetesObject], runner: Runner
 ) -> list[str]:
-    """Restart the Deployments past their progress deadline, and return their names.
+    """Restart the Deployments whose last rollout has not arrived; return their names.
 
-    Kubernetes keeps that verdict until a pod gets ready, or until the pods are to look
-    different. Deployed again as it was, now that the migration passes, such a
-    Deployment would be found late before its pods have had a chance.
+    Their progress deadline counts from that rollout, and once it is past, Kubernetes
+    keeps the verdict until a pod gets ready or the pods are to look different. Deployed
+    again as it was, now that the migration passes, such a Deployment would be found
+    late before its pods have had a chance.
     """
     namespace, _ = application(objects)
-    names = [name_of(item) for item in live if _late(item) is not None]
+    names = [name_of(item) for item in live if _is_unfinished(item)]
     for name in names:
         command = ["kubectl", "rollout", "restart", f"deployment/{name}"]
         output_of(runner, [*command, "--namespace", namespace])
     return names
+
+
+def _is_unfinished(live: KubernetesObject) -> bool:
+    conditions = live.get("status", {}).get("conditions", [])
+    reasons = [item["reason"] for item in conditions if item["type"] == "Progressing"]
+    return reasons not in ([], [_ARRIVED])
 
 
 def diagnosis(objects: list[KubernetesObject], runner: Runner) -> str:

@@ -59,8 +59,8 @@ def _clear_earlier(options: argparse.Namespace) -> int:
     for name in rollout.clear_migrations(objects, jobs, run):
         print(f"removed the finished Job {name}")
     live = rollout.live_objects(objects, "deployments", ask)
-    for name in rollout.restart_late(objects, live, ask):
-        print(f"restarted {name}, which was past its progress deadline")
+    for name in rollout.restart_unfinished(objects, live, run):
+        print(f"restarted {name}, whose last rollout has not arrived")
     return 0
 
 
@@ -108,7 +108,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     guard.set_defaults(run=_schema_guard)
     clear = commands.add_parser(
-        "clear-earlier", help="clear what an earlier deployment left: Jobs, verdicts"
+        "clear-earlier", help="clear what an earlier deployment left: Jobs, rollouts"
     )
     clear.set_defaults(run=_clear_earlier)
     waiting = commands.add_parser("wait", help="wait for all that was deployed")

@@ -17,7 +17,7 @@ from delivery.pipeline.rollout import (
     judge,
     judge_job,
     judge_workload,
-    restart_late,
+    restart_unfinished,
     scaled_up,
     wait,
 )
@@ -42,7 +42,13 @@ ARRIVED = {
     "availableReplicas": 2,
 }
 
-LATE = [{"reason": "ProgressDeadlineExceeded", "message": "late"}]
+
+def progressing(reason: str) -> list[dict[str, str]]:
+    """What a Deployment's controller says of its last rollout."""
+    return [{"type": "Progressing", "reason": reason, "message": "late"}]
+
+
+LATE = progressing("ProgressDeadlineExceeded")
 
 
 def live(**status: Any) -> dict[str, Any]:
@@ -253,11 +259,16 @@ def test_another_images_migration_stops_the_deployment(answers: Answers) -> None
         clear_migrations(rendered(), [job("other")], answers)
 
 
-def test_a_deployment_that_was_late_starts_anew(answers: Answers) -> None:
+@pytest.mark.parametrize("reason", ["ProgressDeadlineExceeded", "ReplicaSetUpdated"])
+def test_a_deployment_that_did_not_arrive_starts_anew(
+    answers: Answers, reason: str
+) -> None:
+    """Late already, or about to be: its deadline counts from the rollout before."""
     answers.on("rollout", "restart")
-    late = live(conditions=LATE)
-    sound = deployment("gps-worker", "x", status=ARRIVED)
-    restarted = restart_late(rendered(), [late, sound], answers)
+    stuck = live(conditions=progressing(reason))
+    arrived = {**ARRIVED, "conditions": progressing("NewReplicaSetAvailable")}
+    sound = deployment("gps-worker", "x", status=arrived)
+    restarted = restart_unfinished(rendered(), [stuck, sound], answers)
     assert restarted == ["gps-ingestion-service"]
     ((command, _),) = answers.calls
     words = ["kubectl", "rollout", "restart", "deployment/gps-ingestion-service"]
