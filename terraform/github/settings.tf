@@ -5,6 +5,7 @@ locals {
     AWS_REGION         = local.bootstrap.region
     AWS_BUILD_ROLE_ARN = local.bootstrap.role_arns["build"]
     ECR_REGISTRY       = local.bootstrap.ecr_registry
+    SCAN_OWNERS        = join(",", var.members["devops-lead"])
     STAGING_ODOO_URL   = "https://staging.${local.bootstrap.domain}"
     STAGING_GPS_URL    = "https://gps.staging.${local.bootstrap.domain}"
     TF_STATE_BUCKET    = var.state_bucket

@@ -149,7 +149,7 @@ run "the_pipelines_know_what_they_read" {
   assert {
     condition = toset(keys(github_actions_variable.this)) == toset([
       "AWS_BUILD_ROLE_ARN", "AWS_REGION", "ECR_REGISTRY",
-      "STAGING_GPS_URL", "STAGING_ODOO_URL", "TF_INPUTS", "TF_STATE_BUCKET",
+      "SCAN_OWNERS", "STAGING_GPS_URL", "STAGING_ODOO_URL", "TF_INPUTS", "TF_STATE_BUCKET",
     ])
     error_message = "docs/pipelines.md lists these variables."
   }

@@ -140,7 +140,7 @@ def bases_of(
     """The commits that a change is compared with; None: everything is new.
 
     :param event: GitHub's payload of what started the run.
-    :param deployed: for each environment the commit of its last successful deployment.
+    :param deployed: the commits that the environments may hold something of.
     """
     if name == "pull_request":
         return [str(event["pull_request"]["base"]["sha"])]

@@ -93,9 +93,19 @@ def last_success(log: ReleaseLog, component: str, environment: str) -> Release |
 
 
 def deployed_commits(log: ReleaseLog, component: str) -> list[str | None]:
-    """The commit that each environment's last successful deployment came from."""
-    last = [last_success(log, component, name) for name in ENVIRONMENTS]
-    return [item.commit if item else None for item in last]
+    """The commits that each environment may hold something of.
+
+    That of its last deployment, for one that failed has left its traces, and that of
+    the last that succeeded; None: none ever did.
+    """
+    commits: list[str | None] = []
+    for name in ENVIRONMENTS:
+        newest = next(log.history(component, name), None)
+        last = last_success(log, component, name)
+        commits.append(last.commit if last else None)
+        if newest and last and newest.commit != last.commit:
+            commits.append(newest.commit)
+    return commits
 
 
 @dataclass(frozen=True)

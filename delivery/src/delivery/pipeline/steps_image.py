@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from delivery.allow_list import read_allow_list
-from delivery.pipeline import image_gate, images, rollback, secrets
+from delivery.pipeline import acceptance, image_gate, images, rollback, secrets
 from delivery.pipeline.build import build_options
 from delivery.pipeline.digest import parse_digest
 from delivery.pipeline.errors import StepError
@@ -64,7 +64,9 @@ def _build_options(_options: argparse.Namespace) -> int:
 
 
 def _scan(options: argparse.Namespace) -> int:
-    scan = image_gate.trivy_scan(options.image, run)
+    # Of a local run the database is out of reach for good: it is asked for once.
+    ask = run if acceptance.is_local(os.environ) else patient(run)
+    scan = image_gate.trivy_scan(options.image, ask)
     options.output.write_text(scan.to_text(), encoding="utf-8")
     count = f"{len(scan.findings)} findings of any severity"
     print(f"{scan.scanner}: {count if scan.checked else f'NOT CHECKED: {scan.why}'}")

@@ -219,7 +219,9 @@ def _deployed(options: argparse.Namespace) -> int:
 
 def _open_issue(options: argparse.Namespace) -> int:
     github = GitHub.from_environment(os.environ)
-    print(f"told in {issues.tell(github, options.title, options.body)}")
+    owners = [name for name in options.assign.split(",") if name]
+    about = (options.title, options.body, options.label, owners)
+    print(f"told in {issues.tell(github, *about)}")
     return 0
 
 
@@ -291,6 +293,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument("--component", required=True)
         parser.add_argument("--environment", required=True)
     issue = commands.add_parser("open-issue", help="tell people of a failure")
-    issue.add_argument("--title", required=True)
-    issue.add_argument("--body", required=True)
+    for name in ("title", "body", "label"):
+        issue.add_argument(f"--{name}", required=True)
+    issue.add_argument("--assign", default="", help="logins, by commas")
     issue.set_defaults(run=_open_issue)

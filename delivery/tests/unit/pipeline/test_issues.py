@@ -28,8 +28,9 @@ class Tracker:
         raise AssertionError("the fixture gives the one to use")
 
     def get(self, path: str) -> Any:
-        assert path.startswith("issues?state=open")
-        return self.issues
+        assert path.startswith("issues?state=open&labels=")
+        label = path.partition("labels=")[2].partition("&")[0]
+        return [item for item in self.issues if label in item["labels"]]
 
     def post(
         self, path: str, body: Mapping[str, Any], made: Callable[[], Any]
@@ -51,7 +52,8 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
 
 
 def tell(body: str = "see run 1") -> int:
-    return main(["open-issue", "--title", TITLE, "--body", body])
+    command = ["open-issue", "--title", TITLE, "--body", body]
+    return main([*command, "--label", "daily-scan", "--assign", "anna,bela"])
 
 
 def test_a_first_failure_opens_an_issue(
@@ -60,15 +62,19 @@ def test_a_first_failure_opens_an_issue(
     assert tell() == 0
     (issue,) = tracker.issues
     assert (issue["title"], issue["body"]) == (TITLE, "see run 1")
+    assert issue["assignees"] == ["anna", "bela"]
     assert "told in /1" in capsys.readouterr().out
 
 
 def test_a_second_one_is_a_comment_on_it(tracker: Tracker) -> None:
-    tracker.issues.append({"title": "Another", "number": 7})
+    tracker.issues += [
+        {"title": TITLE, "number": 1, "labels": []},
+        {"title": TITLE, "number": 2, "labels": ["daily-scan"], "pull_request": {}},
+    ]
     tell()
     assert tell("see run 2") == 0
-    assert [issue["title"] for issue in tracker.issues] == ["Another", TITLE]
-    assert tracker.comments == ["issues/2/comments see run 2"]
+    assert len(tracker.issues) == 3
+    assert tracker.comments == ["issues/3/comments see run 2"]
 
 
 def test_an_issue_whose_answer_got_lost_is_found(tracker: Tracker) -> None:

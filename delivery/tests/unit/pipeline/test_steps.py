@@ -227,6 +227,26 @@ def test_plans_from_what_was_deployed(
     assert json.loads(work.outputs["plan"])["release"] is False
 
 
+def test_what_a_failed_deployment_left_is_compared_as_well(
+    work: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commit may be taken back by one whose own run never got to deploy."""
+    staging = ("--environment", "staging")
+    for number, outcome, more in (
+        ("1", "success", ()),
+        ("2", "success", staging),
+        ("3", "failure", (*staging, "--commit", "d" * 40)),
+    ):
+        work.set("GITHUB_RUN_ID", number)
+        record(*more, outcome=outcome)
+    seen = Answers()
+    seen.on("diff", "d" * 40, output="odoo_addons/tms_management/models/x.py\0")
+    seen.on("diff", output="")
+    monkeypatch.setattr(steps_run, "run", seen)
+    assert main(PLAN) == 0
+    assert json.loads(work.outputs["plan"])["release"] is True
+
+
 def test_a_change_that_is_taken_back_before_its_approval_is_released(
     work: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,8 +214,8 @@ async def set_clock(
 
 
 async def take_due(connection: Executor, device_id: str) -> None:
-    """Take all that is due of the device's facts, and with it their evaluation: a pass
-    that is at it is waited for, and none begins until the transaction ends.
+    """Take all that is due of the device's facts so far: a pass that is at it is waited
+    for, and none begins with these.
 
     To be called before anything is locked that such a pass may come to wait for.
     """
@@ -232,7 +232,13 @@ async def delete(connection: Executor, device: Device) -> int:
     """Delete a device that :func:`take_due` and :func:`lock` hold with all that was
     stored of it but its messages in quarantine; the number of fixes."""
     for statement in (
-        "DELETE FROM fact_due WHERE device = $1",
+        # A pass may have what came since, and wait for the device: what is due of one
+        # that is gone, it drops.
+        """
+        DELETE FROM fact_due WHERE id IN (
+            SELECT id FROM fact_due WHERE device = $1 FOR UPDATE SKIP LOCKED
+        )
+        """,
         "DELETE FROM fact_state WHERE device = $1",
         "DELETE FROM fact_checkpoint WHERE device = $1",
         "DELETE FROM fact_parked WHERE device = $1",
